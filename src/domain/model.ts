@@ -1,0 +1,72 @@
+import type { Key } from './words.ts';
+
+/** Types of a field, in the public shape and in every store. */
+export type ValueType =
+  'text' | 'uuid' | 'int' | 'bigint' | 'decimal' | 'float' | 'boolean' | 'timestamp' | 'date' | 'time' | 'json' | 'bytes' | 'enum';
+
+/** A column (or document field) of a table in a store, under the store's own name. */
+export interface ColumnSpec {
+  name: string;
+  type: ValueType;
+  /** A native array of the type, e.g. TEXT[]. */
+  list: boolean;
+  nullable: boolean;
+}
+
+/** A field of a resource's model: its public name and what is known of it. */
+export interface FieldSpec {
+  /** Public name. */
+  name: string;
+  /** Column on the new side. */
+  column: string;
+  type: ValueType;
+  list: boolean;
+  nullable: boolean;
+  /** The store fills it in when a create leaves it out. */
+  hasDefault: boolean;
+  /** Set to the present moment at every write (`@updatedAt`). */
+  touched: boolean;
+  /** Greatest length in characters, or null (`@db.VarChar(n)`). */
+  maxLength: number | null;
+  /** For `decimal`: all digits and fraction digits, or null. */
+  precision: { digits: number; scale: number } | null;
+  /** For `enum`: its values, else null. */
+  values: readonly string[] | null;
+}
+
+/** A declared relation: `field` holds the key of a record of model `model`. */
+export interface ReferenceSpec {
+  field: string;
+  model: string;
+}
+
+/** What a resource's records look like; read from the Prisma schema, so that it is known without a database. */
+export interface ModelSpec {
+  name: string;
+  /** Table on the new side. */
+  table: string;
+  /** Public name of the key field. */
+  key: string;
+  keyType: KeyType;
+  /** Whether the new store draws the key from a sequence. */
+  keyFromSequence: boolean;
+  fields: FieldSpec[];
+  references: ReferenceSpec[];
+}
+
+/** Types whose values are keys, and so have an order that both sides agree on (see `compareKeys`). */
+export type KeyType = 'uuid' | 'int' | 'text';
+
+/**
+ * The order in which every store scans keys: integers by value, everything else by the bytes of its UTF-8 text
+ * (Postgres: uuid's own order, or COLLATE "C"). Returns a negative number, 0 or a positive number.
+ */
+export function compareKeys(type: KeyType, a: Key, b: Key): number {
+  if (type === 'int') {
+    const x = BigInt(a);
+    const y = BigInt(b);
+    return x < y ? -1 : x > y ? 1 : 0;
+  }
+  if (type === 'uuid') return a < b ? -1 : a > b ? 1 : 0;
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}

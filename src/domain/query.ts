@@ -1,0 +1,59 @@
+import type { Value } from './values.ts';
+
+export type Operator = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte' | 'in' | 'contains';
+
+/** A condition that every store can translate. `field` is a public name above the mapping, a column below it. */
+export type Condition =
+  | { and: Condition[] }
+  | { or: Condition[] }
+  | { field: string; op: Exclude<Operator, 'in'>; value: Value }
+  | { field: string; op: 'in'; value: Value[] }
+  | { field: string; op: 'null'; value: boolean };
+
+export interface SortBy {
+  field: string;
+  descending: boolean;
+}
+
+/** What a list reads: rows that hold for `where`, in the order of `sort`, as Postgres orders nulls (last when ascending). */
+export interface ListQuery {
+  where: Condition | null;
+  /** Total order: its last field is the key. */
+  sort: SortBy[];
+  limit: number;
+  offset: number;
+  /** Whether the exact number of all matching rows is wanted too. */
+  total: boolean;
+}
+
+/**
+ * The condition "comes after this row in the sort order", for keyset pages. `values` are the row's values of the sort
+ * fields, in the order of `sort`. Nulls are the greatest value, as in Postgres.
+ */
+export function afterRow(sort: readonly SortBy[], values: readonly Value[]): Condition {
+  const alternatives: Condition[] = [];
+  sort.forEach((by, index) => {
+    const beyond = beyondValue(by, values[index] ?? null);
+    if (!beyond) return;
+    const equal = sort.slice(0, index).map((earlier, at) => equals(earlier.field, values[at] ?? null));
+    alternatives.push(equal.length ? { and: [...equal, beyond] } : beyond);
+  });
+  return alternatives.length === 1 ? (alternatives[0] as Condition) : { or: alternatives };
+}
+
+function equals(field: string, value: Value): Condition {
+  return value === null ? { field, op: 'null', value: true } : { field, op: 'eq', value };
+}
+
+function beyondValue({ field, descending }: SortBy, value: Value): Condition | null {
+  if (value === null) return descending ? { field, op: 'null', value: false } : null;
+  if (descending) return { field, op: 'lt', value };
+  return { or: [{ field, op: 'gt', value }, { field, op: 'null', value: true }] };
+}
+
+/** The same condition with other field names, e.g. public names to columns. */
+export function renameFields(condition: Condition, rename: (field: string) => string): Condition {
+  if ('and' in condition) return { and: condition.and.map((part) => renameFields(part, rename)) };
+  if ('or' in condition) return { or: condition.or.map((part) => renameFields(part, rename)) };
+  return { ...condition, field: rename(condition.field) };
+}

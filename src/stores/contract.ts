@@ -1,0 +1,103 @@
+import type { ColumnSpec, KeyType } from '../domain/model.ts';
+import type { Condition, ListQuery, Operator } from '../domain/query.ts';
+import type { Sql } from '../domain/sql.ts';
+import type { Row } from '../domain/values.ts';
+import type { Key, StoreKind } from '../domain/words.ts';
+
+/**
+ * The store contract: one folder per kind implements it, one contract suite (test/contracts) holds it to it.
+ *
+ * Every method takes and gives rows in the store's own shape (column names) with canonical values (domain/values.ts):
+ * exact numbers, canonical timestamps, lower-case UUIDs, base64 bytes. Every method ends within the store's `timeout`
+ * and fails with a BanyanError of the catalogue; for a write, `outcome` says whether it may have been applied (A1, R2).
+ */
+export interface Store {
+  readonly name: string;
+  readonly kind: StoreKind;
+  readonly capabilities: Capabilities;
+  /** A table or collection of the store. Costs nothing; looks at nothing. */
+  table(spec: TableSpec): Table;
+  /** Resolves when the store answers a trivial request with the configured account. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Differences between kinds, declared. Guards, tests and messages read these; nothing branches on a kind. */
+export interface Capabilities {
+  /** Several writes as one unit, together with statements on the control database (`Table.within`). */
+  transactions: boolean;
+  changeFeed: 'none' | 'poll' | 'trigger' | 'stream';
+  filterOperators: readonly Operator[];
+  exactCount: boolean;
+  /** Whether a key may be chosen by the gateway, or only the store draws it (D1). */
+  assignsKeys: 'gateway-or-store' | 'store-only';
+  /** Whether a sequence can be set past the highest key (D3). */
+  sequences: boolean;
+  /** Whether the real columns can be read (`Table.describe`). */
+  describesTables: boolean;
+  /** Key types that `scan` returns in the order of `compareKeys`. */
+  keyOrders: readonly KeyType[];
+}
+
+export interface TableSpec {
+  /** Name of the table in the store; for `prisma` the database's name of the model's table. */
+  name: string;
+  /** Name of the key column. */
+  key: string;
+  keyType: KeyType;
+  columns: readonly ColumnSpec[];
+}
+
+export interface ActualColumn {
+  name: string;
+  /** The store's own type name, e.g. `timestamp with time zone`, `text[]`. */
+  nativeType: string;
+  nullable: boolean;
+  hasDefault: boolean;
+}
+
+/** What a real table looks like; null where the store cannot say. */
+export interface ActualTable {
+  columns: ActualColumn[];
+  /** Whether the key column alone is unique in the store. */
+  keyIsUnique: boolean | null;
+}
+
+export interface Table {
+  readonly spec: TableSpec;
+  /** The real table, or null where the store has no such table. Needs `capabilities.describesTables`. */
+  describe(): Promise<ActualTable | null>;
+
+  /** The present rows of these keys, read linearizably (R3); absent keys are absent from the map. Any number of keys. */
+  get(keys: readonly Key[]): Promise<Map<Key, Row>>;
+  /** One page. `total` is the exact number of rows that match, where the query asks for it. */
+  list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }>;
+  /** Up to `limit` rows with a key beyond `after` (null: from the beginning), in key order. An empty page is the end. */
+  scan(after: Key | null, limit: number): Promise<Row[]>;
+  /** Keys only, as `scan`. */
+  scanKeys(after: Key | null, limit: number): Promise<Key[]>;
+  /** Exact number of rows. */
+  count(where?: Condition): Promise<number>;
+  /** Keys of the rows that hold for a condition (D2). */
+  keysWhere(where: Condition, limit: number): Promise<Key[]>;
+
+  /** Creates one row; columns that are not given take the store's default. Answers the whole row. */
+  insert(row: Row): Promise<Row>;
+  /** Changes the given columns of one row in one atomic operation (R4). Answers the whole row, or null where there is none. */
+  update(key: Key, changes: Row): Promise<Row | null>;
+  /** Deletes one row. Answers whether there was one. */
+  remove(key: Key): Promise<boolean>;
+
+  /** Makes each row exist just as given (all columns), whatever was there. All or none where the store has transactions. */
+  upsertMany(rows: readonly Row[]): Promise<void>;
+  /** Makes each key absent. */
+  removeMany(keys: readonly Key[]): Promise<void>;
+
+  /** Sets the key's sequence past the highest key (D3). Needs `capabilities.sequences`. */
+  advanceSequence(): Promise<void>;
+  /** The highest key, or null in an empty table. */
+  highestKey(): Promise<Key | null>;
+
+  /** The same table inside a transaction of the control database. Needs `capabilities.transactions`. */
+  within(sql: Sql): Table;
+}

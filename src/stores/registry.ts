@@ -1,0 +1,37 @@
+import type { Snapshot, StoreSettings } from '../domain/configuration.ts';
+import type { StoreKind } from '../domain/words.ts';
+import type { Store } from './contract.ts';
+import { PrismaStore } from './prisma/store.ts';
+import { SupabaseStore } from './supabase/store.ts';
+
+/** What a store tells the process about: slow statements, pool exhaustion. Never secrets. */
+export type StoreNotice = (event: { store: string; message: string; details?: Record<string, unknown> }) => void;
+
+type Opener<K extends StoreKind> = (name: string, settings: StoreSettings & { kind: K }, notice: StoreNotice) => Store;
+
+/** One row per kind: a new kind is a folder and a line here. */
+const KINDS: { [K in StoreSettings['kind']]: Opener<K> } = {
+  prisma: (name, settings, notice) => new PrismaStore(name, settings, notice),
+  supabase: (name, settings, notice) => new SupabaseStore(name, settings, notice),
+};
+
+/** Opens a store. No connection is made before its first use. */
+export function openStore(name: string, settings: StoreSettings, notice: StoreNotice): Store {
+  const open = KINDS[settings.kind] as (name: string, settings: StoreSettings, notice: StoreNotice) => Store;
+  return open(name, settings, notice);
+}
+
+/** Opens every store of a snapshot, taking over those of `before` whose settings are the same. */
+export function openStores(
+  snapshot: Snapshot,
+  notice: StoreNotice,
+  before?: { snapshot: Snapshot; stores: ReadonlyMap<string, Store> },
+): Map<string, Store> {
+  const stores = new Map<string, Store>();
+  for (const [name, settings] of Object.entries(snapshot.stores)) {
+    const kept = before?.stores.get(name);
+    const unchanged = kept && JSON.stringify(before?.snapshot.stores[name]) === JSON.stringify(settings);
+    stores.set(name, unchanged ? kept : openStore(name, settings, notice));
+  }
+  return stores;
+}
