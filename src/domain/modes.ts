@@ -6,8 +6,8 @@ export interface ModeRow {
   reads: Side;
   /** The side that decides writes and answers them. */
   primary: Side;
-  /** The side that is kept in sync; null where syncs rest. */
-  follower: Side | null;
+  /** Whether marks are worked off. In `legacy` that is what an earlier `dual-write` left; in `new` syncs rest (R21). */
+  syncs: boolean;
   /** Whether every write leaves a mark (R1). `new` marks although its syncs rest (R21). */
   marks: boolean;
   /** Which share of reads is compared with the other side, by the name of its setting; null: none. */
@@ -15,11 +15,11 @@ export interface ModeRow {
 }
 
 export const MODES: Readonly<Record<Mode, ModeRow>> = {
-  legacy: { reads: 'legacy', primary: 'legacy', follower: null, marks: false, compare: null },
-  'dual-write': { reads: 'legacy', primary: 'legacy', follower: 'new', marks: true, compare: null },
-  shadow: { reads: 'legacy', primary: 'legacy', follower: 'new', marks: true, compare: 'shadow' },
-  live: { reads: 'new', primary: 'new', follower: 'legacy', marks: true, compare: 'live' },
-  new: { reads: 'new', primary: 'new', follower: null, marks: true, compare: null },
+  legacy: { reads: 'legacy', primary: 'legacy', syncs: true, marks: false, compare: null },
+  'dual-write': { reads: 'legacy', primary: 'legacy', syncs: true, marks: true, compare: null },
+  shadow: { reads: 'legacy', primary: 'legacy', syncs: true, marks: true, compare: 'shadow' },
+  live: { reads: 'new', primary: 'new', syncs: true, marks: true, compare: 'live' },
+  new: { reads: 'new', primary: 'new', syncs: false, marks: true, compare: null },
 };
 
 /** The road, in order. A switch moves by one step; a longer way is walked step by step. */

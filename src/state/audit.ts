@@ -1,0 +1,46 @@
+import type { Sql } from '../domain/sql.ts';
+import type { ResourceName } from '../domain/words.ts';
+
+/** What can stand in the audit log. */
+export type AuditAction =
+  | 'switch-asked'
+  | 'switch-refused'
+  | 'switch-started'
+  | 'switch-done'
+  | 'switch-turned-round'
+  | 'guard-forced'
+  | 'backfill-started'
+  | 'repair'
+  | 'retired'
+  | 'replica-taken-off';
+
+export interface AuditEntry {
+  id: string;
+  at: string;
+  actor: string;
+  action: AuditAction;
+  resource: ResourceName | null;
+  details: Record<string, unknown>;
+}
+
+export async function writeAudit(
+  sql: Sql,
+  entry: { actor: string; action: AuditAction; resource: ResourceName | null; details?: Record<string, unknown> },
+): Promise<void> {
+  await sql.query('INSERT INTO banyan.audit (actor, action, resource, details) VALUES ($1, $2, $3, $4::jsonb)', [
+    entry.actor,
+    entry.action,
+    entry.resource,
+    JSON.stringify(entry.details ?? {}),
+  ]);
+}
+
+/** Newest first. */
+export async function readAudit(sql: Sql, resource: ResourceName | null, limit: number): Promise<AuditEntry[]> {
+  const { rows } = await sql.query<Omit<AuditEntry, 'details'> & { details: string }>(
+    `SELECT id::text, at::text, actor, action, resource, details::text FROM banyan.audit
+     WHERE $1::text IS NULL OR resource = $1 ORDER BY id DESC LIMIT $2::int`,
+    [resource, limit],
+  );
+  return rows.map((row) => ({ ...row, details: JSON.parse(row.details) as Record<string, unknown> }));
+}

@@ -1,0 +1,93 @@
+import type { Sql } from '../domain/sql.ts';
+import { quoteIdentifier, quoteLiteral } from './quoting.ts';
+
+/** A table of the new side whose writes leave marks. */
+export interface CapturedTable {
+  resource: string;
+  /** Table in the default schema of the gateway's account. */
+  table: string;
+  /** Key column. */
+  key: string;
+}
+
+const OPERATIONS = [
+  { name: 'insert', event: 'INSERT', referencing: 'REFERENCING NEW TABLE AS new_rows' },
+  { name: 'update', event: 'UPDATE', referencing: 'REFERENCING NEW TABLE AS new_rows OLD TABLE AS old_rows' },
+  { name: 'delete', event: 'DELETE', referencing: 'REFERENCING OLD TABLE AS old_rows' },
+  { name: 'truncate', event: 'TRUNCATE', referencing: '' },
+] as const;
+
+/**
+ * Installs the triggers that mark every write to the new side, whoever makes it (D5), and that refuse a write while
+ * another side decides (R9). Needs the owner of the table. Doing it again changes nothing.
+ *
+ * Statement-level with transition tables: a row-level trigger made bulk inserts six times slower. FOR SHARE, not an
+ * advisory lock: it is sound in a REPEATABLE READ transaction of somebody else too (it fails there instead of reading
+ * an old stage). Syncs set `banyan.origin` for their transaction and are let through unmarked.
+ */
+export async function installCapture(sql: Sql, captured: CapturedTable): Promise<void> {
+  const functionName = `banyan.${quoteIdentifier(`capture_${captured.resource}`)}`;
+  await sql.query(captureFunction(functionName, captured));
+  for (const { name, event, referencing } of OPERATIONS) {
+    await sql.query(
+      `CREATE OR REPLACE TRIGGER banyan_capture_${name} AFTER ${event} ON ${quoteIdentifier(captured.table)}
+       ${referencing} FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}()`,
+    );
+  }
+}
+
+function captureFunction(functionName: string, { resource, key }: CapturedTable): string {
+  const column = quoteIdentifier(key);
+  const name = quoteLiteral(resource);
+  const insert = (rows: string) =>
+    `INSERT INTO banyan.mark (resource, key, deadline, cause)
+       SELECT ${name}, k, '-infinity', 'trigger' FROM (${rows}) AS touched (k);`;
+  return `
+CREATE OR REPLACE FUNCTION ${functionName}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $banyan$
+DECLARE
+  here banyan.resource;
+BEGIN
+  IF current_setting('banyan.origin', true) = 'sync' THEN
+    RETURN NULL;
+  END IF;
+  -- R9: the stage cannot move before this transaction ends.
+  SELECT * INTO here FROM banyan.resource WHERE name = ${name} FOR SHARE;
+  IF NOT FOUND OR (here.stage = 'open' AND here.mode = 'legacy') OR here.retired THEN
+    RETURN NULL;
+  END IF;
+  IF here.stage <> 'open' OR here."primary" <> 'new' THEN
+    RAISE EXCEPTION 'BANYAN: resource % does not take writes on the new side now (mode %, stage %)',
+      here.name, here.mode, here.stage USING ERRCODE = 'BN001';
+  END IF;
+  IF TG_OP = 'INSERT' THEN
+    ${insert(`SELECT ${column}::text FROM new_rows`)}
+  ELSIF TG_OP = 'UPDATE' THEN
+    ${insert(`SELECT ${column}::text FROM new_rows UNION SELECT ${column}::text FROM old_rows`)}
+  ELSIF TG_OP = 'DELETE' THEN
+    ${insert(`SELECT ${column}::text FROM old_rows`)}
+  ELSE
+    RAISE EXCEPTION 'BANYAN: TRUNCATE of % cannot be mirrored; use DELETE', TG_TABLE_NAME USING ERRCODE = 'BN002';
+  END IF;
+  RETURN NULL;
+END $banyan$`;
+}
+
+/** Names of the capture triggers that a table lacks; empty when all are there and enabled. */
+export async function missingCapture(sql: Sql, captured: CapturedTable): Promise<string[]> {
+  const { rows } = await sql.query<{ tgname: string }>(
+    `SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgenabled IN ('O', 'A') AND NOT tgisinternal
+       AND tgfoid = to_regproc($2)`,
+    [quoteIdentifier(captured.table), `banyan.${quoteIdentifier(`capture_${captured.resource}`)}`],
+  );
+  const present = new Set(rows.map((row) => row.tgname));
+  return OPERATIONS.map(({ name }) => `banyan_capture_${name}`).filter((name) => !present.has(name));
+}
+
+/** R21, "finalise": from here on nothing is marked, and there is no way back without a copy of everything. */
+export async function removeCapture(sql: Sql, captured: CapturedTable): Promise<void> {
+  for (const { name } of OPERATIONS) {
+    await sql.query(`DROP TRIGGER IF EXISTS banyan_capture_${name} ON ${quoteIdentifier(captured.table)}`);
+  }
+  await sql.query(`DROP FUNCTION IF EXISTS banyan.${quoteIdentifier(`capture_${captured.resource}`)}()`);
+}

@@ -1,0 +1,41 @@
+import type { Sql } from '../domain/sql.ts';
+import type { Key, ResourceName } from '../domain/words.ts';
+
+/** How a key that fails for a reason of its own backs off: doubled at each attempt, up to the longest. */
+export const BACKOFF = { first: 500, factor: 2, longest: 60_000 } as const;
+
+export interface Failure {
+  key: Key;
+  attempts: number;
+  code: string;
+  reason: string;
+  retryAt: string;
+}
+
+export async function recordFailure(
+  sql: Sql,
+  resource: ResourceName,
+  key: Key,
+  error: { code: string; message: string },
+): Promise<void> {
+  await sql.query(
+    `INSERT INTO banyan.failure AS f (resource, key, code, reason, retry_at)
+     VALUES ($1, $2, $3, $4, clock_timestamp() + $5::float8 * interval '1 ms')
+     ON CONFLICT (resource, key) DO UPDATE SET attempts = f.attempts + 1, last_at = now(), code = $3, reason = $4,
+       retry_at = clock_timestamp() + least($5::float8 * $6::float8 ^ least(f.attempts, 20), $7::float8) * interval '1 ms'`,
+    [resource, key, error.code, error.message, BACKOFF.first, BACKOFF.factor, BACKOFF.longest],
+  );
+}
+
+export async function clearFailures(sql: Sql, resource: ResourceName, keys: readonly Key[]): Promise<void> {
+  await sql.query('DELETE FROM banyan.failure WHERE resource = $1 AND key = ANY($2::text[])', [resource, keys]);
+}
+
+export async function listFailures(sql: Sql, resource: ResourceName, limit: number): Promise<Failure[]> {
+  const { rows } = await sql.query<Failure & { attempts: string | number }>(
+    `SELECT key, attempts::text, code, reason, retry_at::text AS "retryAt" FROM banyan.failure
+     WHERE resource = $1 ORDER BY last_at DESC LIMIT $2::int`,
+    [resource, limit],
+  );
+  return rows.map((row) => ({ ...row, attempts: Number(row.attempts) }));
+}

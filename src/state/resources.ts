@@ -1,0 +1,167 @@
+import { isMode } from '../domain/modes.ts';
+import { BanyanError } from '../domain/errors.ts';
+import type { Sql } from '../domain/sql.ts';
+import type { Mode, ResourceName, ResourceState, Stage } from '../domain/words.ts';
+import { createSlots } from './slots.ts';
+
+const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, retired::text`;
+
+type StateRow = Record<string, string | null>;
+
+function toState(row: StateRow): ResourceState {
+  if (!isMode(row.mode ?? '')) throw new BanyanError('internal', `resource ${row.name} is in unknown mode ${row.mode}`);
+  return {
+    resource: row.name as string,
+    epoch: Number(row.epoch),
+    stage: row.stage as Stage,
+    mode: row.mode as Mode,
+    nextMode: row.next_mode as Mode | null,
+    previousMode: row.previous_mode as Mode | null,
+    primary: row.primary as ResourceState['primary'],
+    generation: Number(row.generation),
+    retired: row.retired === 'true',
+  };
+}
+
+/** Makes the row of each resource that has none: mode `legacy`, epoch 1. */
+export async function registerResources(sql: Sql, names: readonly ResourceName[]): Promise<void> {
+  for (const name of [...names].sort()) {
+    const { rowCount } = await sql.query('INSERT INTO banyan.resource (name) VALUES ($1) ON CONFLICT DO NOTHING', [name]);
+    if (rowCount > 0) await createSlots(sql, name);
+  }
+}
+
+/** R18: everything that a replica acts under, of all resources, in one snapshot. */
+export async function readStates(sql: Sql): Promise<ResourceState[]> {
+  const { rows } = await sql.query<StateRow>(`SELECT ${COLUMNS} FROM banyan.resource ORDER BY name`);
+  return rows.map(toState);
+}
+
+export async function readState(sql: Sql, resource: ResourceName): Promise<ResourceState | null> {
+  const { rows } = await sql.query<StateRow>(`SELECT ${COLUMNS} FROM banyan.resource WHERE name = $1`, [resource]);
+  return rows[0] ? toState(rows[0]) : null;
+}
+
+/** The columns that a step of a switch changes. */
+export interface StepChange {
+  stage: Stage;
+  mode: Mode;
+  nextMode: Mode | null;
+  previousMode: Mode | null;
+  primary: ResourceState['primary'];
+  switchId?: string | null;
+  /** Milliseconds from now until the switch turns round; undefined: as it is; null: none. */
+  budget?: number | null;
+  /** R20: an entry into `dual-write` from `legacy` voids what was filled. */
+  newGeneration?: boolean;
+}
+
+/**
+ * R10: one step, compare-and-set on the epoch. Answers the new state, or null when somebody else was faster.
+ * The row lock waits for every write that holds FOR SHARE on it (R8, R9), and later ones see the new stage.
+ */
+export async function stepResource(
+  sql: Sql,
+  resource: ResourceName,
+  epoch: number,
+  change: StepChange,
+): Promise<ResourceState | null> {
+  const { rows } = await sql.query<StateRow>(
+    `UPDATE banyan.resource SET epoch = epoch + 1, stage = $3, mode = $4, next_mode = $5, previous_mode = $6, "primary" = $7,
+       switch_id = CASE WHEN $8::boolean THEN $9::bigint ELSE switch_id END,
+       budget_until = CASE WHEN $10::boolean THEN clock_timestamp() + $11::float8 * interval '1 ms' ELSE budget_until END,
+       generation = generation + $12::int,
+       mode_since = CASE WHEN $3 = 'open' THEN now() ELSE mode_since END
+     WHERE name = $1 AND epoch = $2::bigint RETURNING ${COLUMNS}`,
+    [
+      resource,
+      epoch,
+      change.stage,
+      change.mode,
+      change.nextMode,
+      change.previousMode,
+      change.primary,
+      change.switchId !== undefined,
+      change.switchId ?? null,
+      change.budget !== undefined,
+      change.budget ?? null,
+      change.newGeneration ? 1 : 0,
+    ],
+  );
+  return rows[0] ? toState(rows[0]) : null;
+}
+
+/** What a coordinator needs beside the state to do the next step. */
+export interface SwitchSituation {
+  switchId: string | null;
+  /** The budget is over: turn round (R15). */
+  overdue: boolean;
+  /** Unmarked writes of stopped replicas may still land (R19, A1). */
+  quiet: boolean;
+  /** R12: marks, pending ones too, and leases that are left. */
+  marks: number;
+  leases: number;
+  /** Registered replicas that have not acknowledged what the step needs. */
+  missingAcks: string[];
+}
+
+/**
+ * R12, R14, R19 in one snapshot. For a flip a replica's last acknowledged route counts (R14, R15: one that was cut off
+ * and never left the old route does not block the way back); for `enter` it must have seen this very epoch.
+ */
+export async function readSituation(
+  sql: Sql,
+  state: ResourceState,
+  route: ResourceState['primary'],
+): Promise<SwitchSituation> {
+  const { rows } = await sql.query<Record<string, string | null> & { missing: string[] | null }>(
+    `SELECT switch_id::text, coalesce(budget_until <= clock_timestamp(), false)::text AS overdue,
+       (quiet_until <= clock_timestamp())::text AS quiet,
+       (SELECT count(*) FROM banyan.mark WHERE resource = r.name)::text AS marks,
+       (SELECT count(*) FROM banyan.lease WHERE resource = r.name AND until > clock_timestamp())::text AS leases,
+       (SELECT json_agg(p.name ORDER BY p.name)::text FROM banyan.replica AS p
+        LEFT JOIN banyan.ack AS a ON a.replica = p.name AND a.resource = r.name
+        WHERE NOT coalesce(CASE WHEN r.stage = 'enter' THEN a.epoch >= r.epoch ELSE a.route = $2 END, false)) AS missing
+     FROM banyan.resource AS r WHERE r.name = $1 AND r.epoch = $3::bigint`,
+    [state.resource, route, state.epoch],
+  );
+  const row = rows[0];
+  if (!row) throw new BanyanError('switching', `${state.resource} has moved on from epoch ${state.epoch}`);
+  return {
+    switchId: row.switch_id ?? null,
+    overdue: row.overdue === 'true',
+    quiet: row.quiet === 'true',
+    marks: Number(row.marks),
+    leases: Number(row.leases),
+    missingAcks: row.missing ? (JSON.parse(row.missing as unknown as string) as string[]) : [],
+  };
+}
+
+/** R21: ends marking for good. Compare-and-set like every step. */
+export async function retireResource(sql: Sql, resource: ResourceName, epoch: number): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `UPDATE banyan.resource SET epoch = epoch + 1, retired = true
+     WHERE name = $1 AND epoch = $2::bigint AND mode = 'new' AND stage = 'open'`,
+    [resource, epoch],
+  );
+  return rowCount > 0;
+}
+
+/** Since when only a verify can say that both sides are equal, and since when the mode is in force; ISO text. */
+export async function readMoments(
+  sql: Sql,
+  resource: ResourceName,
+): Promise<{ uncertainAt: string | null; modeSince: string }> {
+  const { rows } = await sql.query<{ uncertain: string | null; since: string }>(
+    `SELECT CASE WHEN isfinite(uncertain_at) THEN to_char(uncertain_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') END
+       AS uncertain, to_char(mode_since AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS since
+     FROM banyan.resource WHERE name = $1`,
+    [resource],
+  );
+  return { uncertainAt: rows[0]?.uncertain ?? null, modeSince: rows[0]?.since ?? '' };
+}
+
+/** Remembers that from now on only a later verify can be trusted. */
+export async function markUncertain(sql: Sql, resource: ResourceName): Promise<void> {
+  await sql.query('UPDATE banyan.resource SET uncertain_at = clock_timestamp() WHERE name = $1', [resource]);
+}
