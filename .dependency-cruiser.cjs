@@ -6,6 +6,7 @@ const LAYERS = [
   ['control'],
   ['replication'],
   ['stores', 'mapping', 'state', 'config', 'observability'],
+  ['postgres'],
   ['domain'],
 ];
 
@@ -22,9 +23,9 @@ const forbidden = [
   },
   {
     name: 'clients-stay-in-their-store',
-    comment: 'database clients are used only inside their store, the state and the quick start',
+    comment: 'database clients are used only inside their store, src/postgres, the state and the quick start',
     severity: 'error',
-    from: { path: '^src', pathNot: '^src/(stores|state|quickstart|generated)/' },
+    from: { path: '^src', pathNot: '^src/(stores|postgres|state|quickstart|generated)/' },
     to: { dependencyTypes: ['npm'], path: 'node_modules/(pg|@supabase|@prisma/(client|adapter-pg)|mongodb)/' },
   },
 ];
