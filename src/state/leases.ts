@@ -12,13 +12,17 @@ export interface LeaseRequest {
 
 /**
  * R7a: takes the keys that nobody holds, committed before any request is sent. Answers those it got; the others are
- * being written by somebody who may still land. Keys are taken in ascending order against deadlocks.
+ * being written by somebody who may still land. None is given once legacy is the primary or about to be read as such:
+ * a syncer with an old view would write over it (R12). Keys are taken in ascending order against deadlocks.
  */
 export async function takeLeases(sql: Sql, { resource, keys, holder, duration }: LeaseRequest): Promise<Key[]> {
   const { rows } = await sql.query<{ key: Key }>(
-    `INSERT INTO banyan.lease (resource, key, holder, until)
+    `WITH here AS MATERIALIZED (
+       SELECT 1 FROM banyan.resource
+       WHERE name = $1 AND "primary" = 'new' AND stage IN ('open', 'drain') FOR SHARE)
+     INSERT INTO banyan.lease (resource, key, holder, until)
      SELECT $1, k, $3::uuid, clock_timestamp() + $4::float8 * interval '1 ms'
-     FROM (SELECT DISTINCT k FROM unnest($2::text[]) AS t (k) ORDER BY k) AS wanted
+     FROM here, (SELECT DISTINCT k FROM unnest($2::text[]) AS t (k) ORDER BY k) AS wanted
      ON CONFLICT (resource, key) DO UPDATE SET holder = excluded.holder, until = excluded.until
        WHERE banyan.lease.until <= clock_timestamp()
      RETURNING key`,

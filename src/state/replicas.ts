@@ -108,12 +108,12 @@ export async function takeOff(
 }
 
 export async function listReplicas(sql: Sql): Promise<Replica[]> {
-  const { rows } = await sql.query<Replica & { pid: string; fresh: string }>(
+  const { rows } = await sql.query<Record<keyof Replica, string>>(
     `SELECT name, instance::text, host, boot, pid::text, started_at::text AS "startedAt", seen_at::text AS "seenAt",
        (seen_at > clock_timestamp() - interval '10 s')::text AS fresh
      FROM banyan.replica ORDER BY name`,
   );
-  return rows.map((row) => ({ ...row, pid: Number(row.pid), fresh: String(row.fresh) === 'true' }) as Replica);
+  return rows.map((row) => ({ ...row, pid: Number(row.pid), fresh: row.fresh === 'true' }));
 }
 
 /** What each replica last acknowledged of a resource. */

@@ -57,6 +57,32 @@ export interface StepChange {
 }
 
 /**
+ * Locks a resource's row for a step, if it is still at this epoch. Waits for every transaction that holds FOR SHARE on
+ * it (R8, R9, leases, registrations), so that what is read next is all that there will be.
+ */
+export async function lockForStep(sql: Sql, resource: ResourceName, epoch: number): Promise<boolean> {
+  const { rows } = await sql.query('SELECT 1 FROM banyan.resource WHERE name = $1 AND epoch = $2::bigint FOR UPDATE', [
+    resource,
+    epoch,
+  ]);
+  return rows.length > 0;
+}
+
+/**
+ * Inside a sync's committing transaction: makes sure that legacy is still the primary until it commits, and says that
+ * what follows is a sync, so that the triggers do not mark it (D5). Without this check a sync that was slow could write
+ * over a record that the new side has changed after a switch.
+ */
+export async function holdLegacyPrimary(sql: Sql, resource: ResourceName): Promise<boolean> {
+  const { rows } = await sql.query(
+    `SELECT set_config('banyan.origin', 'sync', true) FROM banyan.resource
+     WHERE name = $1 AND "primary" = 'legacy' FOR SHARE`,
+    [resource],
+  );
+  return rows.length > 0;
+}
+
+/**
  * R10: one step, compare-and-set on the epoch. Answers the new state, or null when somebody else was faster.
  * The row lock waits for every write that holds FOR SHARE on it (R8, R9), and later ones see the new stage.
  */

@@ -1,0 +1,188 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BanyanError, isBanyanError, isPassing } from '../domain/errors.ts';
+import { compareKeys } from '../domain/model.ts';
+import { stringifyJson, type PublicRecord } from '../domain/values.ts';
+import type { Key } from '../domain/words.ts';
+import { reach } from '../observability/failpoints.ts';
+import {
+  clearSetAside,
+  finishBackfill,
+  releaseBackfill,
+  saveBackfill,
+  setAside,
+  takeBackfill,
+  type BackfillProgress,
+} from '../state/jobs.ts';
+import { backlog } from '../state/journal.ts';
+import { holdLegacyPrimary } from '../state/resources.ts';
+import { claimSlots, noteSlots, slotOf } from '../state/slots.ts';
+import { pull, type SyncResult } from './pull.ts';
+import type { BoundResource } from './resource.ts';
+
+export interface BackfillOptions {
+  generation: number;
+  /** Begins anew where it is done already. */
+  again: boolean;
+  /** Syncs what these records refer to, so that the new side takes them. */
+  syncParents: (records: Iterable<PublicRecord>) => Promise<void>;
+  onProgress?: (progress: BackfillProgress) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * R22: copies what legacy holds, and removes what only the new side holds, in key order, in chunks. It reads no journal
+ * and clears no mark. It goes on from its checkpoint after any end, and may be done again at any time.
+ *
+ * Answers the progress at its end, or null when another process has the job. Memory is flat: two chunks of keys.
+ */
+export async function backfill(resource: BoundResource, options: BackfillOptions): Promise<BackfillProgress | null> {
+  const { database, name } = resource;
+  const holder = randomUUID();
+  const { generation, again } = options;
+  const progress = await takeBackfill(database, { resource: name, generation, holder, again });
+  if (!progress) return null;
+  try {
+    if (progress.lastKey === null) {
+      progress.total = await resource.legacy.table.count();
+      await clearSetAside(database, name, null);
+    }
+    options.onProgress?.(progress);
+    while (await copyChunk(resource, progress, options)) {
+      if (options.signal?.aborted) throw new BanyanError('job-running', 'stopped; it goes on from its checkpoint');
+      if (!(await saveBackfill(database, holder, progress))) return null;
+      reach('backfill.chunk');
+      options.onProgress?.(progress);
+      await giveWay(resource);
+    }
+    await finishBackfill(database, holder, name, generation);
+    return { ...progress, status: 'done' };
+  } catch (error) {
+    const release = { resource: name, generation, note: (error as Error).message };
+    await releaseBackfill(database, holder, release).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Client writes come first: while their marks are older than the allowed lag, the copy waits. */
+async function giveWay(resource: BoundResource): Promise<void> {
+  const { oldest, pending, marks } = await backlog(resource.database, resource.name);
+  if (marks > pending && oldest !== null && oldest > resource.settings.guards.lag) await sleep(100);
+}
+
+/** One chunk; false after the last one. Moves `progress` on. */
+async function copyChunk(
+  resource: BoundResource,
+  progress: BackfillProgress,
+  options: BackfillOptions,
+): Promise<boolean> {
+  const { database, name, settings } = resource;
+  // The counters of the whole resource, before the read: the chunk's keys are not known yet.
+  const note = await noteSlots(database, name, null);
+  reach('backfill.noted');
+  const records = await resource.legacy.scan(progress.lastKey, settings.backfill.chunk);
+  const keys = records.map((record) => resource.mapping.keyOf(record));
+  const end = keys.at(-1) ?? null;
+  const surplus = await keysOnlyInNew(resource, progress.lastKey, end, new Set(keys));
+  reach('backfill.read');
+  const chunk = { records: new Map(records.map((record, index) => [keys[index] as Key, record])), surplus };
+  const left = await writeChunk(resource, chunk, note, options);
+  await pullRest(resource, left, options);
+  progress.setAside += await refusedOnes(resource, chunk.records, left.refused);
+  if (end === null) return false;
+  progress.lastKey = end;
+  progress.visited += keys.length;
+  // Rows that were created while it ran are visited too.
+  progress.total = Math.max(progress.total, progress.visited);
+  return true;
+}
+
+/** Keys after `after`, up to `end` (null: to the end), that the new side has and legacy had not. */
+async function keysOnlyInNew(
+  { new: next, mapping, settings }: BoundResource,
+  after: Key | null,
+  end: Key | null,
+  inLegacy: ReadonlySet<Key>,
+): Promise<Key[]> {
+  const surplus: Key[] = [];
+  for (let from = after; ; ) {
+    const keys = await next.table.scanKeys(from, settings.backfill.chunk);
+    const within = end === null ? keys : keys.filter((key) => compareKeys(mapping.keyType, key, end) <= 0);
+    surplus.push(...within.filter((key) => !inLegacy.has(key)));
+    if (keys.length === 0 || within.length < keys.length) return surplus;
+    from = keys.at(-1) as Key;
+  }
+}
+
+interface Chunk {
+  records: Map<Key, PublicRecord>;
+  surplus: Key[];
+}
+
+/** Writes the keys whose counters are as noted, in one transaction; answers what is left to be done key by key. */
+async function writeChunk(
+  resource: BoundResource,
+  { records, surplus }: Chunk,
+  note: Awaited<ReturnType<typeof noteSlots>>,
+  options: BackfillOptions,
+): Promise<{ again: Key[]; refused: SyncResult['refused'] }> {
+  const { database, name } = resource;
+  const all = [...records.keys(), ...surplus];
+  if (all.length === 0) return { again: [], refused: [] };
+  const write = async () =>
+    await database.transaction(async (sql) => {
+      if (!(await holdLegacyPrimary(sql, name))) {
+        throw new BanyanError('switch-refused', `${name} is led by the new side; a backfill would write over it`);
+      }
+      const slots = await claimSlots(sql, name, all, note);
+      const claimed = (key: Key) => slots.has(slotOf(key));
+      const target = resource.new.within(sql);
+      await target.removeMany(surplus.filter(claimed));
+      await target.upsertMany([...records].filter(([key]) => claimed(key)).map(([, record]) => record));
+      return all.filter((key) => !claimed(key));
+    });
+  try {
+    return { again: await write(), refused: [] };
+  } catch (error) {
+    if (isPassing(error) || isBanyanError(error, 'switch-refused')) throw error;
+    // Some record of the chunk is refused: parents first, then one by one.
+    await options.syncParents(records.values());
+    return { again: all, refused: [] };
+  }
+}
+
+/** Syncs the rest by itself, again and again until none is left; those that the new side refuses are collected. */
+async function pullRest(
+  resource: BoundResource,
+  left: { again: Key[]; refused: SyncResult['refused'] },
+  options: BackfillOptions,
+): Promise<void> {
+  while (left.again.length > 0) {
+    const batch = left.again.splice(0, 100);
+    const result = await pull(resource, batch, []);
+    if (result.turned) throw new BanyanError('switch-refused', `${resource.name} is led by the new side now`);
+    left.again.push(...result.again);
+    left.refused.push(...result.refused);
+    if (options.signal?.aborted) return;
+  }
+}
+
+/** Keeps what was refused with the reason; nothing is dropped silently. */
+async function refusedOnes(
+  resource: BoundResource,
+  records: ReadonlyMap<Key, PublicRecord>,
+  refused: SyncResult['refused'],
+): Promise<number> {
+  for (const { key, error } of refused) {
+    const code = isBanyanError(error) ? error.code : 'internal';
+    const record = records.get(key);
+    await setAside(resource.database, {
+      resource: resource.name,
+      key,
+      code,
+      reason: error.message,
+      record: record ? stringifyJson(record) : null,
+    });
+  }
+  return refused.length;
+}

@@ -1,0 +1,85 @@
+import { isPassing } from '../domain/errors.ts';
+import type { PublicRecord } from '../domain/values.ts';
+import type { Key } from '../domain/words.ts';
+import { reach } from '../observability/failpoints.ts';
+import { clearFailures } from '../state/failures.ts';
+import { clearableMarks, deleteMarks } from '../state/journal.ts';
+import { holdLegacyPrimary } from '../state/resources.ts';
+import { claimSlots, noteSlots, slotOf } from '../state/slots.ts';
+import type { BoundResource } from './resource.ts';
+
+/** What a pass of sync did with each of its keys. */
+export interface SyncResult {
+  /** The secondary has the primary's state; the marks chosen before are gone. */
+  synced: Key[];
+  /** Somebody else worked on the key meanwhile, or holds it: to be done again. */
+  again: Key[];
+  /** The record itself is the reason: the other side refuses it. */
+  refused: { key: Key; error: Error }[];
+  /** The direction is not this one any more. */
+  turned: boolean;
+}
+
+export const NOTHING: SyncResult = { synced: [], again: [], refused: [], turned: false };
+
+/**
+ * R3, R6 (optimistic): brings the new side of some keys to legacy's present state. No lock and no transaction is held
+ * while legacy is asked; what was read is written only where nobody synced the key since its counter was noted.
+ *
+ * `own`: ids of marks of these keys that this process wrote and has the answer for. Throws what passes (a store that is
+ * away); then nothing was changed.
+ */
+export async function pull(resource: BoundResource, keys: readonly Key[], own: readonly string[]): Promise<SyncResult> {
+  const { database, name } = resource;
+  // (1) take the keys, (2) choose the marks: both before the read. Choosing after it would clear a newer write's mark.
+  const note = await noteSlots(database, name, keys);
+  const marks = await clearableMarks(database, name, keys, own);
+  reach('sync.noted');
+  // (3) read the primary
+  const records = await resource.legacy.get(keys);
+  reach('sync.read');
+  try {
+    const result = await database.transaction(async (sql) => {
+      if (!(await holdLegacyPrimary(sql, name))) return { ...NOTHING, turned: true };
+      const slots = await claimSlots(sql, name, keys, note);
+      const claimed = keys.filter((key) => slots.has(slotOf(key)));
+      // (4) write the secondary
+      const target = resource.new.within(sql);
+      await target.removeMany(claimed.filter((key) => !records.has(key)));
+      await target.upsertMany(present(records, claimed));
+      // (5) delete exactly the chosen marks of what was written
+      const written = new Set(claimed);
+      await deleteMarks(sql, marks.filter((mark) => written.has(mark.key)).map((mark) => mark.id));
+      reach('sync.before-commit');
+      return { ...NOTHING, synced: claimed, again: keys.filter((key) => !written.has(key)) };
+    });
+    reach('sync.committed');
+    if (result.synced.length > 0) await clearFailures(database, name, result.synced);
+    return result;
+  } catch (error) {
+    if (isPassing(error)) throw error;
+    return await oneByOne(keys, error as Error, async (key) => await pull(resource, [key], own));
+  }
+}
+
+/** The records of those of the keys that are there. */
+export function present(records: ReadonlyMap<Key, PublicRecord>, keys: readonly Key[]): PublicRecord[] {
+  return keys.map((key) => records.get(key)).filter((record) => record !== undefined);
+}
+
+/** A batch was refused: finds out which of its keys are to blame. */
+export async function oneByOne(
+  keys: readonly Key[],
+  error: Error,
+  work: (key: Key) => Promise<SyncResult>,
+): Promise<SyncResult> {
+  if (keys.length === 1) return { ...NOTHING, refused: [{ key: keys[0] as Key, error }] };
+  const results: SyncResult[] = [];
+  for (const key of keys) results.push(await work(key));
+  return {
+    synced: results.flatMap((result) => result.synced),
+    again: results.flatMap((result) => result.again),
+    refused: results.flatMap((result) => result.refused),
+    turned: results.some((result) => result.turned),
+  };
+}

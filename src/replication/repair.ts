@@ -1,0 +1,55 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Key } from '../domain/words.ts';
+import { markedKeys, markForRepair } from '../state/journal.ts';
+import { openDifferences, settle } from '../state/ledger.ts';
+import { compareSides } from './compare.ts';
+import type { BoundResource } from './resource.ts';
+
+export interface RepairResult {
+  /** Differences that were equal again after the sync. */
+  repaired: Key[];
+  /** Still different, or not synced in time; "banyan status" has the reasons. */
+  left: Key[];
+}
+
+const BATCH = 500;
+
+/**
+ * Marks the keys of the ledger's open differences; the sync brings them to the primary's state like any other mark.
+ * `work` is called while marks are left, for a process that has to do the syncs itself. `patience` in ms.
+ */
+export async function repair(
+  resource: BoundResource,
+  { work, patience }: { work: (keys: readonly Key[]) => Promise<void>; patience: number },
+): Promise<RepairResult> {
+  const { database, name } = resource;
+  const result: RepairResult = { repaired: [], left: [] };
+  const seen = new Set<Key>();
+  for (;;) {
+    const open = await openDifferences(database, name, BATCH + seen.size);
+    const keys = open.map((entry) => entry.key).filter((key) => !seen.has(key));
+    if (keys.length === 0) return result;
+    for (const key of keys) seen.add(key);
+    await markForRepair(database, name, keys);
+    await synced(resource, keys, work, performance.now() + patience);
+    const verdicts = await compareSides(resource, keys);
+    const equal = keys.filter((key) => verdicts.get(key) === 'equal');
+    await settle(database, name, { keys: equal }, 'repair');
+    result.repaired.push(...equal);
+    result.left.push(...keys.filter((key) => verdicts.get(key) !== 'equal'));
+  }
+}
+
+async function synced(
+  { database, name }: BoundResource,
+  keys: readonly Key[],
+  work: (keys: readonly Key[]) => Promise<void>,
+  until: number,
+): Promise<void> {
+  for (;;) {
+    const left = [...(await markedKeys(database, name, keys))];
+    if (left.length === 0 || performance.now() > until) return;
+    await work(left);
+    await sleep(50);
+  }
+}

@@ -1,0 +1,190 @@
+import { isBanyanError, isPassing } from '../domain/errors.ts';
+import { MODES } from '../domain/modes.ts';
+import type { PublicRecord } from '../domain/values.ts';
+import { otherSide, type Key, type ResourceName, type ResourceState } from '../domain/words.ts';
+import { keyText } from '../mapping/mapping.ts';
+import type { Log } from '../observability/log.ts';
+import { recordFailure } from '../state/failures.ts';
+import { dueKeys, orphanedMarks } from '../state/journal.ts';
+import { dropExpiredLeases } from '../state/leases.ts';
+import { KeyQueue } from './key-queue.ts';
+import { findOrphans } from './orphans.ts';
+import { pull, type SyncResult } from './pull.ts';
+import { push } from './push.ts';
+import type { BoundResource } from './resource.ts';
+
+/** How often the journal is looked at for marks that nobody of this process works on; by what the mode is doing; ms. */
+export const SWEEP_INTERVAL = { moving: 50, following: 250, resting: 2_000 } as const;
+/** After a pass that failed for a passing reason; ms. */
+const PAUSE = { first: 100, longest: 2_000 } as const;
+const BATCH = 100;
+
+export interface SyncerOptions {
+  resource: BoundResource;
+  /** The resource's state as this process knows it. */
+  state: () => ResourceState | undefined;
+  /** The syncer of another resource of this process, for parents. */
+  syncerOf: (resource: ResourceName) => Syncer | undefined;
+  log: Log;
+}
+
+/**
+ * Works off a resource's journal: the marks of this process's own writes as soon as they are answered, everybody's due
+ * marks at intervals. Any number of processes do so at the same time (R3).
+ */
+export class Syncer {
+  private readonly options: SyncerOptions;
+  private readonly queue: KeyQueue;
+  /** Marks that this process wrote and whose write it knows to be answered: clearable before their deadline (R2). */
+  private readonly own = new Map<Key, Set<string>>();
+  private timer: NodeJS.Timeout | undefined;
+  private pause = 0;
+  private closed = false;
+
+  constructor(options: SyncerOptions) {
+    this.options = options;
+    this.queue = new KeyQueue({ batch: BATCH, parallel: 2, work: async (keys) => await this.work(keys) });
+  }
+
+  /** Begins to look at the journal at intervals. */
+  start(): void {
+    this.plan(0);
+  }
+
+  /** Finishes what is under way and stops; answered marks that are left are worked off by others after their deadline. */
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.timer);
+    await this.queue.stop();
+  }
+
+  /** A write of this process to legacy has its answer: its marks may be cleared by a sync that begins now. */
+  answered(marks: readonly { id: string; key: Key }[]): void {
+    for (const { id, key } of marks) {
+      const ids = this.own.get(key) ?? new Set();
+      this.own.set(key, ids.add(id));
+    }
+    this.queue.add(marks.map(({ key }) => key));
+  }
+
+  /** Keys of the journal that are due now, e.g. because a write to the new side has just been committed. */
+  wake(keys: readonly Key[]): void {
+    this.queue.add(keys);
+  }
+
+  /** Looks at the whole journal now instead of at the next interval. */
+  sweepSoon(): void {
+    if (!this.closed) this.plan(0);
+  }
+
+  /** One pass over some keys right now, for callers that wait for the secondary. */
+  async syncNow(keys: readonly Key[]): Promise<SyncResult> {
+    return await this.pass(keys);
+  }
+
+  /** Syncs the records that these refer to, so that the other side accepts them. */
+  async syncParents(records: Iterable<PublicRecord>): Promise<void> {
+    for (const { field, resource } of this.options.resource.references) {
+      const keys = [...records].map((record) => keyText(record[field])).filter((key) => key !== '');
+      const parent = this.options.syncerOf(resource);
+      if (parent && keys.length > 0) await parent.syncNow([...new Set(keys)]);
+    }
+  }
+
+  private plan(delay: number): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.sweep(), delay);
+    this.timer.unref();
+  }
+
+  private interval(): number {
+    const state = this.options.state();
+    if (!state || !MODES[state.mode].marks) return SWEEP_INTERVAL.resting;
+    return state.stage === 'open' ? SWEEP_INTERVAL.following : SWEEP_INTERVAL.moving;
+  }
+
+  private async sweep(): Promise<void> {
+    const { resource, state, log } = this.options;
+    const now = state();
+    try {
+      if (now && MODES[now.mode].syncs) {
+        this.queue.add(await dueKeys(resource.database, resource.name, 5 * BATCH));
+        if (now.primary === 'new') await dropExpiredLeases(resource.database, resource.name);
+        else if (resource.mapping.keyFromSequence) await this.sweepOrphans();
+      }
+    } catch (error) {
+      log.debug({ resource: resource.name, error: (error as Error).message }, 'the journal could not be read');
+    }
+    if (!this.closed) this.plan(Math.max(this.interval(), this.pause));
+  }
+
+  private async sweepOrphans(): Promise<void> {
+    const { resource } = this.options;
+    const marks = await orphanedMarks(resource.database, resource.name);
+    if (marks.length > 0) await findOrphans(resource, marks);
+  }
+
+  private async work(keys: Key[]): Promise<void> {
+    const { resource, log } = this.options;
+    try {
+      const result = await this.pass(keys);
+      this.pause = 0;
+      this.queue.add(result.again);
+      for (const { key, error } of result.refused) await this.refuse(key, error);
+    } catch (error) {
+      this.pause = Math.min(PAUSE.longest, this.pause * 2 || PAUSE.first);
+      const details = { resource: resource.name, keys: keys.length, error: (error as Error).message };
+      log[isPassing(error) ? 'debug' : 'warn'](details, 'a sync failed and will be tried again');
+      this.later(keys);
+    }
+  }
+
+  /** Own marks are nobody else's until their deadline, so their keys are kept; others come again with a sweep. */
+  private later(keys: readonly Key[]): void {
+    const mine = keys.filter((key) => this.own.has(key));
+    if (mine.length === 0 || this.closed) return;
+    setTimeout(() => this.queue.add(mine), this.pause).unref();
+  }
+
+  private async pass(keys: readonly Key[]): Promise<SyncResult> {
+    const { resource, state } = this.options;
+    const primary = state()?.primary ?? 'legacy';
+    if (primary === 'new') return await push(resource, keys);
+    const own = new Map(keys.map((key) => [key, [...(this.own.get(key) ?? [])]]));
+    const result = await this.withParents(keys, await pull(resource, keys, [...own.values()].flat()));
+    for (const key of result.synced) this.forget(key, own.get(key) ?? []);
+    return result;
+  }
+
+  /** A record whose parent the other side lacks: the parent first, then once more. */
+  private async withParents(keys: readonly Key[], result: SyncResult): Promise<SyncResult> {
+    const { resource } = this.options;
+    const orphans = result.refused.filter(({ error }) => isBanyanError(error, 'reference-missing')).map(({ key }) => key);
+    if (orphans.length === 0 || resource.references.length === 0) return result;
+    const source = resource[otherSide('new')];
+    await this.syncParents((await source.get(orphans)).values());
+    const own = orphans.flatMap((key) => [...(this.own.get(key) ?? [])]);
+    const second = await pull(resource, orphans, own);
+    return {
+      ...second,
+      synced: [...result.synced, ...second.synced],
+      again: [...result.again, ...second.again],
+      refused: [...result.refused.filter(({ key }) => !orphans.includes(key)), ...second.refused],
+    };
+  }
+
+  private forget(key: Key, ids: readonly string[]): void {
+    const left = this.own.get(key);
+    for (const id of ids) left?.delete(id);
+    if (left?.size === 0) this.own.delete(key);
+  }
+
+  private async refuse(key: Key, error: Error): Promise<void> {
+    const { resource, log } = this.options;
+    const code = isBanyanError(error) ? error.code : 'internal';
+    log.warn({ resource: resource.name, key, code, error: error.message }, 'the other side refuses a record; it backs off');
+    await recordFailure(resource.database, resource.name, key, { code, message: error.message });
+    // The mark stays. What this process knew of its answer is kept for the sweep after the back-off.
+    setTimeout(() => this.queue.add([key]), 1_000).unref();
+  }
+}
