@@ -1,0 +1,131 @@
+import { DEFAULTS } from '../defaults.ts';
+import type { Partly, ResourceInFile } from '../file-shape.ts';
+import type { ModelOutline } from '../prisma-models.ts';
+import { type Finding, type Path, shown } from '../problem.ts';
+import { sortField } from './query.ts';
+import { type Draft, repeated, resourcesOf, storesOf, unknownName } from './rule.ts';
+
+export function* schemasExist(draft: Draft): Iterable<Finding> {
+  for (const [name, store] of storesOf(draft)) {
+    if (store.kind !== 'prisma' || draft.models(name)) continue;
+    const given = draft.written(['stores', name, 'schema'], store.schema ?? DEFAULTS.prisma.schema);
+    const found = `${shown(given)}, where no Prisma schema can be read`;
+    yield {
+      path: ['stores', name, 'schema'],
+      at: 'value',
+      found,
+      expected: 'a Prisma schema file, or a folder of them',
+    };
+  }
+}
+
+export function* modelsExist(draft: Draft): Iterable<Finding> {
+  for (const [name, resource] of resourcesOf(draft)) {
+    const { store, model } = resource.new ?? {};
+    const models = store === undefined ? null : draft.models(store);
+    if (!models || model === undefined || models.has(model)) continue;
+    yield unknownName(
+      ['resources', name, 'new', 'model'],
+      model,
+      [...models.keys()],
+      'a model of the Prisma schema',
+    );
+  }
+}
+
+export function* tablesAreUnique(draft: Draft): Iterable<Finding> {
+  const tables = [...resourcesOf(draft)].flatMap(([name, { legacy }]) =>
+    legacy?.store && legacy.table
+      ? [{ value: `${legacy.store} ${legacy.table}`, path: ['resources', name, 'legacy', 'table'] }]
+      : [],
+  );
+  yield* repeated(tables, (value, first) => ({
+    found: `${shown(value.split(' ')[1])}, the table of ${first[1]} too`,
+    expected: 'a table that no other resource has',
+  }));
+}
+
+export function* modelsAreUnique(draft: Draft): Iterable<Finding> {
+  const models = [...resourcesOf(draft)].flatMap(([name, resource]) =>
+    resource.new?.model ? [{ value: resource.new.model, path: ['resources', name, 'new', 'model'] }] : [],
+  );
+  yield* repeated(models, (value, first) => ({
+    found: `${shown(value)}, the model of ${first[1]} too`,
+    expected: 'a model that no other resource has',
+  }));
+}
+
+interface FieldUse {
+  field: string;
+  path: Path;
+  at: 'key' | 'value';
+}
+
+export function* fieldsExist(draft: Draft): Iterable<Finding> {
+  for (const [name, resource, fields] of resourcesWithFields(draft)) {
+    for (const { field, path, at } of fieldUses(resource)) {
+      if (fields.has(field)) continue;
+      const where = ['resources', name, ...path];
+      yield {
+        ...unknownName(where, field, [...fields.keys()], `a field of the model ${resource.new?.model}`),
+        at,
+      };
+    }
+  }
+}
+
+const UNORDERED = ['Json', 'Bytes', 'Unsupported'];
+
+/** A list can be sorted only by values that both sides order alike. */
+export function* sortFieldsHaveOrder(draft: Draft): Iterable<Finding> {
+  for (const [name, { query }, fields] of resourcesWithFields(draft)) {
+    for (const [index, entry] of (query?.sort ?? []).entries()) {
+      const field = fields.get(sortField(entry ?? ''));
+      if (!field || !(field.list || UNORDERED.includes(field.type))) continue;
+      const found = `${shown(entry)}, which is ${field.list ? 'a list' : `of type ${field.type}`}`;
+      yield {
+        path: ['resources', name, 'query', 'sort', index],
+        at: 'value',
+        found,
+        expected: 'a field of one plain value',
+      };
+    }
+  }
+}
+
+/** Two fields in one column would overwrite each other. */
+export function* columnsAreUnique(draft: Draft): Iterable<Finding> {
+  for (const [name, { fields }] of resourcesOf(draft)) {
+    const columns = Object.entries(fields?.rename ?? {}).flatMap(([field, column]) =>
+      column === undefined ? [] : [{ value: column, path: ['resources', name, 'fields', 'rename', field] }],
+    );
+    yield* repeated(columns, (value, first) => ({
+      found: `${shown(value)}, the column of ${first.at(-1)} too`,
+      expected: 'a column that no other field has',
+    }));
+  }
+}
+
+function* resourcesWithFields(draft: Draft): Iterable<[string, Partly<ResourceInFile>, ModelOutline]> {
+  for (const [name, resource] of resourcesOf(draft)) {
+    const { store, model } = resource.new ?? {};
+    const fields = store === undefined || model === undefined ? undefined : draft.models(store)?.get(model);
+    if (fields) yield [name, resource, fields];
+  }
+}
+
+function fieldUses({ fields, query, shadow }: Partly<ResourceInFile>): FieldUse[] {
+  const keys = (path: string[], names: object | undefined) =>
+    Object.keys(names ?? {}).map((field): FieldUse => ({ field, path: [...path, field], at: 'key' }));
+  const items = (path: string[], names: readonly (string | undefined)[] | undefined) =>
+    (names ?? []).flatMap((name, index): FieldUse[] =>
+      name === undefined ? [] : [{ field: sortField(name), path: [...path, index], at: 'value' }],
+    );
+  return [
+    ...keys(['fields', 'rename'], fields?.rename),
+    ...keys(['fields', 'types'], fields?.types),
+    ...items(['query', 'filters'], query?.filters),
+    ...items(['query', 'sort'], query?.sort),
+    ...items(['shadow', 'ignore'], shadow?.ignore),
+  ];
+}

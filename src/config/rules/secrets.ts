@@ -1,0 +1,47 @@
+import type { Finding } from '../problem.ts';
+import { type Draft, storesOf } from './rule.ts';
+
+const ONLY_VARIABLE = /^\$\{[A-Za-z_][A-Za-z0-9_]*(:-)?\}$/;
+const SECRET_PARAMETER = /^(password|sslpassword|apikey|api_key|token|access_token|key|secret)$/i;
+
+/** Secrets only by `${NAME}`: what stands in the file ends in the repository. Never shows what it found. */
+export function* secretsAreVariables(draft: Draft): Iterable<Finding> {
+  const { upstream } = draft.config;
+  for (const [name, store] of storesOf(draft)) {
+    const at = (setting: string) => ['stores', name, setting];
+    yield* secretInUrl(at('url'), draft.written(at('url'), store.url));
+    if (store.kind === 'supabase') yield* secretKey(at('key'), draft.written(at('key'), store.key));
+    if (store.kind === 'prisma')
+      yield* secretInUrl(at('ownerUrl'), draft.written(at('ownerUrl'), store.ownerUrl));
+  }
+  yield* secretInUrl(['upstream'], draft.written(['upstream'], upstream));
+}
+
+function* secretKey(path: string[], text: string): Iterable<Finding> {
+  if (text === '' || ONLY_VARIABLE.test(text)) return;
+  const found = text.includes('${')
+    ? 'a key with letters around or a default in ${NAME}'
+    : 'a key written in the file';
+  yield { path, at: 'value', found, expected: '${NAME} alone: secrets come from the environment only' };
+}
+
+function* secretInUrl(path: string[], text: string): Iterable<Finding> {
+  if (!holdsSecret(text)) return;
+  const expected = '${NAME} in its place: secrets come from the environment only';
+  yield { path, at: 'value', found: 'a URL with a password or key written in the file', expected };
+}
+
+/** Whether a URL, or the default of a `${NAME:-…}`, has a password or a secret parameter as plain text. */
+function holdsSecret(text: string): boolean {
+  const defaults = [...text.matchAll(/\$\{\w+:-([^}]*)\}/g)].map((match) => match[1] ?? '');
+  // U+0001 stands for what the environment brings, so that the rest can be read as a URL.
+  const candidates = [...defaults, text.replace(/\$\{[^}]*\}/g, '\u0001')];
+  return candidates.some((candidate) => {
+    const credentials = /^[a-z][a-z0-9+.-]*:\/\/[^/?#]*?:([^@/?#]*)@/i.exec(candidate)?.[1] ?? '';
+    if (credentials.replaceAll('\u0001', '') !== '') return true;
+    const query = new URLSearchParams(candidate.split('?')[1] ?? '');
+    return [...query].some(
+      ([name, value]) => SECRET_PARAMETER.test(name) && value.replaceAll('\u0001', '') !== '',
+    );
+  });
+}

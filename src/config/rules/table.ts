@@ -1,0 +1,37 @@
+import * as models from './models.ts';
+import * as operations from './operations.ts';
+import * as paths from './paths.ts';
+import * as query from './query.ts';
+import type { Rule } from './rule.ts';
+import * as secrets from './secrets.ts';
+import * as stores from './stores.ts';
+import * as times from './times.ts';
+
+/** What the schema cannot say, because it lies between settings or outside the file. */
+export const RULES: readonly Rule[] = [
+  secrets.secretsAreVariables,
+  stores.addressesAreUrls,
+  stores.controlIsOnePrismaStore,
+  stores.deadlinesAreFar,
+  stores.storesAreKnown,
+  stores.storesFitTheirSide,
+  stores.newSideIsControl,
+  times.durationsAreShort,
+  times.holdIsWithinBudget,
+  paths.pathsAreUnique,
+  paths.pathsDoNotShadow,
+  paths.pathsAreNotReserved,
+  paths.operationsAreUnique,
+  models.schemasExist,
+  models.modelsExist,
+  models.tablesAreUnique,
+  models.modelsAreUnique,
+  models.fieldsExist,
+  models.sortFieldsHaveOrder,
+  models.columnsAreUnique,
+  query.pageSizeIsWithinMaximum,
+  query.defaultSortIsSortable,
+  query.listsNameOnce,
+  operations.operationResourcesAreKnown,
+  operations.operationModulesExist,
+];

@@ -1,0 +1,145 @@
+import { resolve } from 'node:path';
+import type {
+  FieldSettings,
+  OperationSettings,
+  QuerySettings,
+  ResourceSettings,
+  ServerSettings,
+  Snapshot,
+  StoreSettings,
+} from '../domain/configuration.ts';
+import { DEFAULTS } from './defaults.ts';
+import type { ConfigFile, OperationInFile, ResourceInFile, StoreInFile } from './file-shape.ts';
+import { sortField } from './rules/query.ts';
+import { bytes, fraction, milliseconds } from './units.ts';
+
+/** A file without mistakes as a frozen snapshot: defaults filled in, units and paths resolved. */
+export function toSnapshot(
+  config: ConfigFile,
+  origin: { file: string; folder: string; hash: string; control: string },
+): Snapshot {
+  const absolute = (path: string) => resolve(origin.folder, path);
+  const { file, hash, control } = origin;
+  return deepFreeze({
+    file,
+    hash,
+    server: serverSettings(config.server),
+    upstream: config.upstream ?? null,
+    stores: mapValues(config.stores, (store) => storeSettings(store, absolute)),
+    control,
+    resources: Object.entries(config.resources).map(([name, resource]) => resourceSettings(name, resource)),
+    operations: Object.entries(config.operations ?? {}).map(([name, operation]) =>
+      operationSettings(name, operation, absolute),
+    ),
+  });
+}
+
+function serverSettings(given: ConfigFile['server']): ServerSettings {
+  const server = { ...DEFAULTS.server, ...given };
+  return {
+    host: server.host,
+    port: server.port,
+    bodyLimit: bytes(server.bodyLimit),
+    replica: given?.replica ?? null,
+    shutdown: milliseconds(server.shutdown),
+    logLevel: server.logLevel,
+  };
+}
+
+function storeSettings(store: StoreInFile, absolute: (path: string) => string): StoreSettings {
+  const pool = { ...DEFAULTS.store.pool, ...store.pool };
+  const common = {
+    timeout: milliseconds(store.timeout ?? DEFAULTS.store.timeout),
+    deadline: milliseconds(store.deadline ?? DEFAULTS.store.deadline),
+    pool: { max: pool.max, wait: milliseconds(pool.wait) },
+  };
+  if (store.kind === 'supabase') return { kind: 'supabase', url: store.url, key: store.key, ...common };
+  const { url, slowQueries } = store;
+  return {
+    kind: 'prisma',
+    url,
+    ownerUrl: store.ownerUrl ?? url,
+    schema: absolute(store.schema ?? DEFAULTS.prisma.schema),
+    ...common,
+    statementTimeout: milliseconds(store.statementTimeout ?? DEFAULTS.prisma.statementTimeout),
+    slowQueries: slowQueries
+      ? { above: milliseconds(slowQueries.above), plan: slowQueries.plan ?? DEFAULTS.prisma.slowQueries.plan }
+      : null,
+  };
+}
+
+function resourceSettings(name: string, resource: ResourceInFile): ResourceSettings {
+  const standard = DEFAULTS.resource;
+  const guards = { ...standard.guards, ...resource.guards };
+  const patience = { ...standard.switch, ...resource.switch };
+  return {
+    name,
+    path: resource.path,
+    mode: resource.mode,
+    envelope: resource.envelope ?? standard.envelope,
+    legacy: { ...standard.legacy, ...resource.legacy },
+    new: { store: resource.new.store, model: resource.new.model },
+    fields: fieldSettings(resource.fields),
+    query: querySettings(resource.query),
+    shadow: {
+      sample: fraction(resource.shadow?.sample ?? standard.shadow.sample),
+      ignore: resource.shadow?.ignore ?? standard.shadow.ignore,
+    },
+    live: { sample: fraction(resource.live?.sample ?? standard.live.sample) },
+    guards: {
+      shadowReads: guards.shadowReads,
+      mismatches: fraction(guards.mismatches),
+      lag: milliseconds(guards.lag),
+    },
+    switch: { hold: milliseconds(patience.hold), budget: milliseconds(patience.budget) },
+    ack: resource.ack ?? standard.ack,
+    backfill: { ...standard.backfill, ...resource.backfill },
+    verify: { ...standard.verify, ...resource.verify },
+  };
+}
+
+function fieldSettings(given: ResourceInFile['fields']): FieldSettings {
+  const fields = { ...DEFAULTS.resource.fields, ...given };
+  return {
+    case: fields.case,
+    rename: mapValues(fields.rename as Record<string, string>, (column) => column),
+    types: mapValues(given?.types ?? {}, (entry) => ({
+      ...DEFAULTS.resource.fieldType,
+      ...(typeof entry === 'string' ? { type: entry } : entry),
+    })),
+  };
+}
+
+function querySettings(given: ResourceInFile['query']): QuerySettings {
+  const query = { ...DEFAULTS.resource.query, ...given };
+  return {
+    filters: query.filters,
+    sort: query.sort.map(sortField),
+    // The first field that a list may be sorted by is its order, unless another one is named.
+    defaultSort: given?.defaultSort ?? query.sort[0] ?? null,
+    pageSize: query.pageSize,
+    maxPageSize: query.maxPageSize,
+  };
+}
+
+function operationSettings(
+  name: string,
+  operation: OperationInFile,
+  absolute: (path: string) => string,
+): OperationSettings {
+  const { path, method, resources } = operation;
+  return { name, path, method, module: absolute(operation.module), resources };
+}
+
+/** Plain objects again: the reader's mappings have no prototype, and their texts are the reader's own. */
+function mapValues<A, B>(values: Readonly<Record<string, A>>, change: (value: A) => B): Record<string, B> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]));
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const member of Object.values(value)) deepFreeze(member);
+  }
+  return value;
+}
