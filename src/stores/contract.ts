@@ -22,6 +22,13 @@ export interface Store {
   close(): Promise<void>;
 }
 
+/** What a store tells the process about: slow statements, pool exhaustion. Never secrets. */
+export type StoreNotice = (event: {
+  store: string;
+  message: string;
+  details?: Record<string, unknown>;
+}) => void;
+
 /** Differences between kinds, declared. Guards, tests and messages read these; nothing branches on a kind. */
 export interface Capabilities {
   /** Several writes as one unit, together with statements on the control database (`Table.within`). */

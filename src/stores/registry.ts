@@ -1,13 +1,16 @@
 import type { Snapshot, StoreSettings } from '../domain/configuration.ts';
 import type { StoreKind } from '../domain/words.ts';
-import type { Store } from './contract.ts';
+import type { Store, StoreNotice } from './contract.ts';
 import { PrismaStore } from './prisma/store.ts';
 import { SupabaseStore } from './supabase/store.ts';
 
-/** What a store tells the process about: slow statements, pool exhaustion. Never secrets. */
-export type StoreNotice = (event: { store: string; message: string; details?: Record<string, unknown> }) => void;
+export type { StoreNotice } from './contract.ts';
 
-type Opener<K extends StoreKind> = (name: string, settings: StoreSettings & { kind: K }, notice: StoreNotice) => Store;
+type Opener<K extends StoreKind> = (
+  name: string,
+  settings: StoreSettings & { kind: K },
+  notice: StoreNotice,
+) => Store;
 
 /** One row per kind: a new kind is a folder and a line here. */
 const KINDS: { [K in StoreSettings['kind']]: Opener<K> } = {

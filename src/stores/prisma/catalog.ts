@@ -1,0 +1,89 @@
+import { BanyanError } from '../../domain/errors.ts';
+import type { Sql } from '../../domain/sql.ts';
+import type { ActualTable, TableSpec } from '../contract.ts';
+import { quoteTable } from './conditions.ts';
+
+const DESCRIBE = `
+SELECT a.attname::text AS name,
+       format_type(a.atttypid, a.atttypmod) AS native_type,
+       format_type(a.atttypid, -1) AS cast_type,
+       NOT a.attnotnull AS nullable,
+       a.atthasdef OR a.attidentity <> '' AS has_default,
+       a.attgenerated <> '' AS generated,
+       a.attname = $2 AND EXISTS (
+         SELECT FROM pg_index i
+          WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid AND i.indimmediate
+            AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+       ) AS unique_key
+  FROM pg_attribute a
+ WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
+ ORDER BY a.attnum`;
+
+interface DescribedColumn {
+  name: string;
+  native_type: string;
+  cast_type: string;
+  nullable: boolean;
+  has_default: boolean;
+  generated: boolean;
+  unique_key: boolean;
+}
+
+/** The real table as Postgres' catalog has it, or null where there is none. */
+export async function describeTable(sql: Sql, spec: TableSpec): Promise<ActualTable | null> {
+  const columns = await readColumns(sql, spec);
+  if (columns.length === 0) return null;
+  return {
+    columns: columns.map((column) => ({
+      name: column.name,
+      nativeType: column.native_type,
+      nullable: column.nullable,
+      hasDefault: column.has_default,
+    })),
+    keyIsUnique: columns.some((column) => column.unique_key),
+  };
+}
+
+/**
+ * A column that rows are written to in bulk. Text is cast to the type without its length: a cast to varchar(20) would
+ * cut silently, while the assignment to the column refuses what is too long.
+ */
+export interface WritableColumn {
+  name: string;
+  castType: string;
+}
+
+/** The columns of `spec` with the types to cast to; those that the database generates are left out. */
+export async function writableColumns(sql: Sql, spec: TableSpec): Promise<WritableColumn[]> {
+  const actual = new Map((await readColumns(sql, spec)).map((column) => [column.name, column]));
+  if (actual.size === 0) throw new BanyanError('store-answer', `there is no table "${spec.name}"`);
+  return spec.columns.flatMap(({ name }) => {
+    const column = actual.get(name);
+    if (!column) throw new BanyanError('store-answer', `table "${spec.name}" has no column "${name}"`);
+    return column.generated ? [] : [{ name, castType: column.cast_type }];
+  });
+}
+
+async function readColumns(sql: Sql, spec: TableSpec): Promise<DescribedColumn[]> {
+  return (await sql.query<DescribedColumn>(DESCRIBE, [quoteTable(spec.name), spec.key])).rows;
+}
+
+/**
+ * D3: moves the sequence behind a key past the highest key, and never back. Does nothing for a key without a sequence.
+ * The sequence is the one that the column owns (serial, identity), or else the one that its default draws from.
+ */
+export function advanceSequenceText(table: string, key: string): string {
+  return `
+SELECT setval(s.sequence, m.highest)
+  FROM (SELECT COALESCE(
+          pg_get_serial_sequence($1, $2)::regclass,
+          (SELECT c.oid::regclass
+             FROM pg_attribute a
+             JOIN pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum
+             JOIN pg_depend d ON d.classid = 'pg_attrdef'::regclass AND d.objid = f.oid AND d.refclassid = 'pg_class'::regclass
+             JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'S'
+            WHERE a.attrelid = to_regclass($1) AND a.attname = $2
+            LIMIT 1)) AS sequence) s,
+       (SELECT max(${key})::bigint AS highest FROM ${table}) m
+ WHERE s.sequence IS NOT NULL AND m.highest > COALESCE(pg_sequence_last_value(s.sequence), 0)`;
+}

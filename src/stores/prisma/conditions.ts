@@ -1,0 +1,82 @@
+import { BanyanError } from '../../domain/errors.ts';
+import type { ColumnSpec } from '../../domain/model.ts';
+import type { Condition, Operator, SortBy } from '../../domain/query.ts';
+import type { Value } from '../../domain/values.ts';
+import { arrayLiteral } from '../../postgres/arrays.ts';
+import { toText } from './values.ts';
+
+/** A name of the database, quoted. */
+export function quote(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** A table's name, quoted; `schema.table` is taken as a table of another schema. */
+export function quoteTable(name: string): string {
+  return name.split('.').map(quote).join('.');
+}
+
+const COMPARISONS = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
+
+export const FILTER_OPERATORS: readonly Operator[] = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains'];
+
+/** Builds one statement's text and parameters together. Values never become part of the text. */
+export class StatementParts {
+  readonly parameters: (string | null)[] = [];
+  readonly #columns: ReadonlyMap<string, ColumnSpec>;
+  readonly #table: string;
+
+  constructor(table: string, columns: ReadonlyMap<string, ColumnSpec>) {
+    this.#table = table;
+    this.#columns = columns;
+  }
+
+  /** Adds a parameter; answers its place, e.g. `$3`. */
+  place(text: string | null): string {
+    return `$${this.parameters.push(text)}`;
+  }
+
+  /** `WHERE …`, or nothing. */
+  where(condition: Condition | null | undefined): string {
+    return condition ? ` WHERE ${this.#condition(condition)}` : '';
+  }
+
+  /** `ORDER BY …`, or nothing. Nulls come as Postgres has them: last when ascending. */
+  orderBy(sort: readonly SortBy[]): string {
+    const parts = sort.map((by) => quote(this.column(by.field).name) + (by.descending ? ' DESC' : ''));
+    return parts.length ? ` ORDER BY ${parts.join(', ')}` : '';
+  }
+
+  column(name: string): ColumnSpec {
+    const column = this.#columns.get(name);
+    if (!column) throw new BanyanError('store-answer', `table "${this.#table}" has no column "${name}"`);
+    return column;
+  }
+
+  #condition(condition: Condition): string {
+    if ('and' in condition) return this.#all(condition.and, ' AND ', 'TRUE');
+    if ('or' in condition) return this.#all(condition.or, ' OR ', 'FALSE');
+    const column = this.column(condition.field);
+    const name = quote(column.name);
+    if (condition.op === 'null') return `${name} IS ${condition.value ? '' : 'NOT '}NULL`;
+    if (condition.op === 'contains') return this.#contains(column, condition.value);
+    if (condition.op === 'in') {
+      return `${name} = ANY(${this.place(arrayLiteral(condition.value.map((value) => toText(column, value))))})`;
+    }
+    return `${name} ${COMPARISONS[condition.op]} ${this.place(toText(column, condition.value))}`;
+  }
+
+  #all(conditions: readonly Condition[], word: string, none: string): string {
+    if (conditions.length === 0) return none;
+    return `(${conditions.map((part) => this.#condition(part)).join(word)})`;
+  }
+
+  /** Text that has the value in it, whatever its case; a list that has the element; a document that has the members. */
+  #contains(column: ColumnSpec, value: Value): string {
+    const name = quote(column.name);
+    if (column.list)
+      return `${name} @> ${this.place(toText(column, Array.isArray(value) ? value : [value]))}`;
+    if (column.type === 'json') return `${name} @> ${this.place(toText(column, value))}`;
+    const pattern = `%${(toText(column, value) ?? '').replace(/[\\%_]/g, '\\$&')}%`;
+    return `${column.type === 'text' ? name : `${name}::text`} ILIKE ${this.place(pattern)}`;
+  }
+}

@@ -1,0 +1,182 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { getDMMF } from '@prisma/get-dmmf';
+import { BanyanError } from '../../domain/errors.ts';
+import type { FieldSpec, KeyType, ModelSpec, ReferenceSpec, ValueType } from '../../domain/model.ts';
+
+type Datamodel = Extract<ReturnType<typeof getDMMF>, { datamodel: unknown }>['datamodel'];
+type Model = Datamodel['models'][number];
+type Field = Model['fields'][number];
+
+/** Prisma's types and, where they say more, its native types of Postgres. */
+const TYPES: Readonly<Record<string, ValueType>> = {
+  String: 'text',
+  Boolean: 'boolean',
+  Int: 'int',
+  BigInt: 'bigint',
+  Float: 'float',
+  Decimal: 'decimal',
+  DateTime: 'timestamp',
+  Json: 'json',
+  Bytes: 'bytes',
+};
+const NATIVE_TYPES: Readonly<Record<string, ValueType>> = {
+  Uuid: 'uuid',
+  Date: 'date',
+  Time: 'time',
+  Timetz: 'time',
+};
+const KEY_TYPES: Readonly<Partial<Record<ValueType, KeyType>>> = {
+  uuid: 'uuid',
+  int: 'int',
+  bigint: 'int',
+  text: 'text',
+};
+
+/** What Prisma makes of a Decimal that names no precision. */
+const PLAIN_DECIMAL = { digits: 65, scale: 30 };
+
+/** Defaults that Prisma's client makes: a statement that leaves the column out does not get them. */
+const CLIENT_DEFAULTS: ReadonlySet<string> = new Set(['uuid', 'cuid', 'nanoid', 'ulid']);
+
+/**
+ * The models of a Prisma schema by name, from the path of its file or folder, or from its text.
+ *
+ * With `wanted`, just these are read, and each must be there and be usable; without, a model that cannot be a resource is
+ * left out. Fails with config-invalid, in Prisma's words and with file and line, for a schema that does not parse.
+ */
+export async function readModels(
+  source: string,
+  wanted?: readonly string[],
+): Promise<Map<string, ModelSpec>> {
+  const datamodel = await parse(await schemaFiles(source));
+  const models = new Map(datamodel.models.map((model) => [model.name, model]));
+  const names =
+    wanted ?? [...models.values()].filter((model) => !whyNoResource(model)).map((model) => model.name);
+  return new Map(names.map((name) => [name, modelSpec(modelNamed(models, name), datamodel)]));
+}
+
+function modelNamed(models: ReadonlyMap<string, Model>, name: string): Model {
+  const model = models.get(name);
+  if (!model) {
+    throw new BanyanError(
+      'config-invalid',
+      `the Prisma schema has no model "${name}"; it has ${[...models.keys()].join(', ') || 'none'}`,
+    );
+  }
+  const reason = whyNoResource(model);
+  if (reason) throw new BanyanError('config-invalid', `model "${name}" cannot be a resource: ${reason}`);
+  return model;
+}
+
+function whyNoResource(model: Model): string | null {
+  if (model.primaryKey)
+    return `its id is made of several fields (${model.primaryKey.fields.join(', ')}), which is not supported yet`;
+  const key = model.fields.find((field) => field.isId);
+  if (!key) return 'no field is marked @id';
+  if (!KEY_TYPES[valueType(key)])
+    return `its id "${key.name}" is of type ${key.type}; it must be a String, Int or BigInt`;
+  return null;
+}
+
+function modelSpec(model: Model, { enums, models }: Datamodel): ModelSpec {
+  const key = model.fields.find((field) => field.isId) as Field;
+  const values = new Map(
+    enums.map((kind) => [kind.name, kind.values.map((value) => value.dbName ?? value.name)]),
+  );
+  const table = model.dbName ?? model.name;
+  return {
+    name: model.name,
+    table: model.schema ? `${model.schema}.${table}` : table,
+    key: key.name,
+    keyType: KEY_TYPES[valueType(key)] as KeyType,
+    keyFromSequence: defaultFunction(key) === 'autoincrement',
+    fields: model.fields
+      .filter((field) => field.kind === 'scalar' || field.kind === 'enum')
+      .map((field) => fieldSpec(field, values)),
+    references: model.fields.flatMap((field) => reference(field, models)),
+  };
+}
+
+function fieldSpec(field: Field, enums: ReadonlyMap<string, string[]>): FieldSpec {
+  const type = valueType(field);
+  const [native = '', sizes = []] = field.nativeType ?? [];
+  const [first, second] = sizes.map(Number);
+  return {
+    name: field.name,
+    column: field.dbName ?? field.name,
+    type,
+    list: field.isList,
+    nullable: !field.isRequired,
+    hasDefault: field.hasDefaultValue && !CLIENT_DEFAULTS.has(defaultFunction(field) ?? ''),
+    touched: field.isUpdatedAt === true,
+    maxLength: /^(Var)?Char$/.test(native) && first ? first : null,
+    precision: type === 'decimal' ? (first ? { digits: first, scale: second ?? 0 } : PLAIN_DECIMAL) : null,
+    values: enums.get(field.type) ?? null,
+  };
+}
+
+function valueType(field: Field): ValueType {
+  if (field.kind === 'enum') return 'enum';
+  return NATIVE_TYPES[field.nativeType?.[0] ?? ''] ?? TYPES[field.type] ?? 'text';
+}
+
+function defaultFunction(field: Field): string | null {
+  const value = field.default;
+  return typeof value === 'object' && value !== null && 'name' in value ? value.name : null;
+}
+
+/** A relation whose one field holds the id of the other model; any other says nothing about keys. */
+function reference(field: Field, models: readonly Model[]): ReferenceSpec[] {
+  const [from, ...more] = field.relationFromFields ?? [];
+  if (!from || more.length) return [];
+  const target = models.find((model) => model.name === field.type);
+  const toId = target?.fields.find((other) => other.isId)?.name === field.relationToFields?.[0];
+  return toId ? [{ field: from, model: field.type }] : [];
+}
+
+type SchemaFile = [name: string, text: string];
+
+async function schemaFiles(source: string): Promise<SchemaFile[]> {
+  if (source.includes('{')) return [['schema.prisma', source]];
+  try {
+    if (!(await stat(source)).isDirectory()) return [[source, await readFile(source, 'utf8')]];
+    const names = await readdir(source, { recursive: true });
+    const paths = names
+      .filter((name) => name.endsWith('.prisma'))
+      .sort()
+      .map((name) => join(source, name));
+    return await Promise.all(
+      paths.map(async (path): Promise<SchemaFile> => [path, await readFile(path, 'utf8')]),
+    );
+  } catch (error) {
+    throw new BanyanError(
+      'config-invalid',
+      `the Prisma schema "${source}" cannot be read: ${(error as Error).message}`,
+      { cause: error },
+    );
+  }
+}
+
+async function parse(files: SchemaFile[]): Promise<Datamodel> {
+  // Loaded when first needed: it is a WebAssembly module of some megabytes.
+  const { getDMMF } = await import('@prisma/get-dmmf');
+  const answer = getDMMF({ datamodel: files });
+  if ('datamodel' in answer) return answer.datamodel;
+  throw new BanyanError('config-invalid', `the Prisma schema is not valid: ${prismaMessage(answer.error)}`);
+}
+
+/** Prisma's first complaint, with file and line; its message is a coloured report inside JSON. */
+function prismaMessage(error: Error): string {
+  let report = error.message;
+  try {
+    report = (JSON.parse(report) as { message: string }).message;
+  } catch {
+    // Not the usual form: take it as it is.
+  }
+  const plain = report.replace(/\u001b\[[\d;]*m/g, '');
+  const first = /error: (?:Error [\w ]*: )?(.*)/.exec(plain)?.[1] ?? plain;
+  const place = /--> +(\S+:\d+)/.exec(plain)?.[1];
+  const count = Number(/Validation Error Count: (\d+)/.exec(plain)?.[1] ?? 1);
+  return `${place ? `${place}: ` : ''}${first}${count > 1 ? ` (and ${count - 1} more)` : ''}`;
+}
