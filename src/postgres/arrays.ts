@@ -51,16 +51,18 @@ function endOfBare(text: string, start: number): number {
   return at;
 }
 
-const BARE = /^[\w.:+/-]+$/;
+/** Text that an array may hold without quotes; the word NULL is none. */
+const BARE = /^(?!null$)[\w.:+/-]+$/i;
+const SPECIAL = /["\\]/g;
 
 /** Array text of elements that are already text; null is NULL, an inner array is one more dimension. */
-export function arrayLiteral(elements: Nested<string>): string {
-  return `{${elements.map(elementText).join(',')}}`;
-}
-
-function elementText(element: string | null | Nested<string>): string {
-  if (element === null) return 'NULL';
-  if (typeof element !== 'string') return arrayLiteral(element);
-  if (BARE.test(element) && element.toUpperCase() !== 'NULL') return element;
-  return `"${element.replace(/["\\]/g, '\\$&')}"`;
+export function arrayLiteral(elements: readonly (string | null | Nested<string>)[]): string {
+  let text = '{';
+  for (const element of elements) {
+    if (text.length > 1) text += ',';
+    if (element === null) text += 'NULL';
+    else if (typeof element !== 'string') text += arrayLiteral(element);
+    else text += BARE.test(element) ? element : `"${element.replace(SPECIAL, '\\$&')}"`;
+  }
+  return `${text}}`;
 }

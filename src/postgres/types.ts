@@ -55,7 +55,7 @@ function readBytes(text: string): string {
 function readFloat(text: string): Value {
   const value = Number(text);
   // NaN and infinities have no JSON number; their text goes back into the column unchanged.
-  return Number.isFinite(value) ? value : text;
+  return Number.isFinite(value) ? value + 0 : text; // minus zero is zero
 }
 
 function readNumeric(text: string): Value {

@@ -10,19 +10,28 @@ import { toKey, toText } from './values.ts';
 const COMPARED_AS_TEXT = /(^|\.)(json|xml|citext|point|polygon|bpchar)(\[\])?$/;
 
 /**
- * One statement that makes any number of rows exist just as given: a text array for each column, cast to the column's
- * type. As fast as COPY, but repeatable; a row that is already so is not written again.
+ * One statement that makes any number of rows exist just as given: an array for each column. Nearly as fast as COPY, but
+ * repeatable; a row that is already so is not written again.
  */
 export function upsertText(spec: TableSpec, columns: readonly WritableColumn[]): string {
   const names = columns.map((column) => quote(column.name));
-  const arrays = columns.map((_, index) => `$${index + 1}::text[]`);
+  const arrays = columns.map(
+    ({ castType }, index) => `$${index + 1}::${isList(castType) ? 'text' : castType}[]`,
+  );
   const places = columns.map((_, index) => `c${index + 1}`);
-  const casts = columns.map((column, index) => `c${index + 1}::${column.castType}`);
+  const casts = columns.map(
+    ({ castType }, index) => `c${index + 1}${isList(castType) ? `::${castType}` : ''}`,
+  );
   return (
     `INSERT INTO ${quoteTable(spec.name)} AS present (${names.join(', ')}) OVERRIDING SYSTEM VALUE ` +
     `SELECT ${casts.join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${places.join(', ')}) ` +
     `ON CONFLICT (${quote(spec.key)}) ${onConflict(columns.filter((column) => column.name !== spec.key))}`
   );
+}
+
+/** unnest() takes arrays apart down to the last element, so a list travels as the text of its array. */
+function isList(castType: string): boolean {
+  return castType.endsWith('[]');
 }
 
 function onConflict(columns: readonly WritableColumn[]): string {

@@ -1,4 +1,4 @@
-import { BanyanError } from '../../domain/errors.ts';
+import { BanyanError, type ErrorCode } from '../../domain/errors.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
 import type { Condition, Operator, SortBy } from '../../domain/query.ts';
 import type { Value } from '../../domain/values.ts';
@@ -46,10 +46,22 @@ export class StatementParts {
     return parts.length ? ` ORDER BY ${parts.join(', ')}` : '';
   }
 
+  /** The column of a condition or a sort. */
   column(name: string): ColumnSpec {
+    return this.#known(name, 'invalid-query');
+  }
+
+  /** A value to be written: `"name"` and the place of its parameter. */
+  assignment(name: string, value: Value | undefined): { name: string; place: string } {
+    const column = this.#known(name, 'validation-failed');
+    return { name: quote(name), place: this.place(toText(column, value)) };
+  }
+
+  #known(name: string, code: ErrorCode): ColumnSpec {
     const column = this.#columns.get(name);
-    if (!column) throw new BanyanError('store-answer', `table "${this.#table}" has no column "${name}"`);
-    return column;
+    if (column) return column;
+    const message = `table "${this.#table}" has no column "${name}"; it has ${[...this.#columns.keys()].join(', ')}`;
+    throw new BanyanError(code, message, { details: { field: name } });
   }
 
   #condition(condition: Condition): string {
@@ -62,7 +74,14 @@ export class StatementParts {
     if (condition.op === 'in') {
       return `${name} = ANY(${this.place(arrayLiteral(condition.value.map((value) => toText(column, value))))})`;
     }
-    return `${name} ${COMPARISONS[condition.op]} ${this.place(toText(column, condition.value))}`;
+    return this.#compares(name, condition.op, toText(column, condition.value));
+  }
+
+  #compares(name: string, op: keyof typeof COMPARISONS, text: string | null): string {
+    if (text !== null) return `${name} ${COMPARISONS[op]} ${this.place(text)}`;
+    // Nothing equals NULL or is beyond it; a test for null is what `eq` and `ne` of null can only mean.
+    if (op === 'eq' || op === 'ne') return `${name} IS ${op === 'eq' ? '' : 'NOT '}NULL`;
+    return 'FALSE';
   }
 
   #all(conditions: readonly Condition[], word: string, none: string): string {

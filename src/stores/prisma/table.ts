@@ -9,7 +9,7 @@ import type { ActualTable, Table, TableSpec } from '../contract.ts';
 import { upsertParameters, upsertText } from './bulk.ts';
 import { advanceSequenceText, describeTable, writableColumns, type WritableColumn } from './catalog.ts';
 import { quote, quoteTable, StatementParts } from './conditions.ts';
-import { toKey, toText } from './values.ts';
+import { toKey } from './values.ts';
 
 /** Name of the column that carries a list's total beside its rows. */
 const TOTAL = 'banyan total';
@@ -60,7 +60,7 @@ export class PrismaTable implements Table {
     if (only === undefined) return new Map();
     const one = keys.length === 1;
     const text = `SELECT ${list} FROM ${table} WHERE ${key} = ${one ? '$1' : 'ANY($1)'}`;
-    const { rows } = await this.#sql.query<Row>(text, [one ? only : arrayLiteral([...keys])]);
+    const { rows } = await this.#sql.query<Row>(text, [one ? only : arrayLiteral(keys)]);
     return new Map(rows.map((row) => [toKey(row[this.spec.key]), row]));
   }
 
@@ -113,11 +113,11 @@ export class PrismaTable implements Table {
   async insert(row: Row): Promise<Row> {
     const { table, list } = this.#shape;
     const parts = this.#parts();
-    const names = Object.keys(row).filter((name) => row[name] !== undefined);
-    const places = names.map((name) => parts.place(toText(parts.column(name), row[name])));
-    const values = names.length
-      ? `(${names.map(quote).join(', ')}) OVERRIDING SYSTEM VALUE VALUES (${places.join(', ')})`
-      : 'DEFAULT VALUES';
+    const given = Object.keys(row).filter((name) => row[name] !== undefined);
+    const columns = given.map((name) => parts.assignment(name, row[name]));
+    const names = columns.map(({ name }) => name).join(', ');
+    const places = columns.map(({ place }) => place).join(', ');
+    const values = names ? `(${names}) OVERRIDING SYSTEM VALUE VALUES (${places})` : 'DEFAULT VALUES';
     const { rows } = await this.#sql.query<Row>(
       `INSERT INTO ${table} ${values} RETURNING ${list}`,
       parts.parameters,
@@ -127,15 +127,13 @@ export class PrismaTable implements Table {
 
   async update(key: Key, changes: Row): Promise<Row | null> {
     const { table, list, key: keyName } = this.#shape;
-    // The key itself is not set again: an identity column GENERATED ALWAYS would refuse even its own value.
-    const names = Object.keys(changes).filter(
-      (name) => changes[name] !== undefined && name !== this.spec.key,
+    const given = Object.keys(changes).filter(
+      (name) => changes[name] !== undefined && !this.#isOwnKey(name, changes, key),
     );
-    if (names.length === 0) return (await this.get([key])).get(key) ?? null;
+    if (given.length === 0) return (await this.get([key])).get(key) ?? null;
     const parts = this.#parts();
-    const sets = names.map(
-      (name) => `${quote(name)} = ${parts.place(toText(parts.column(name), changes[name]))}`,
-    );
+    const columns = given.map((name) => parts.assignment(name, changes[name]));
+    const sets = columns.map(({ name, place }) => `${name} = ${place}`);
     const text = `UPDATE ${table} SET ${sets.join(', ')} WHERE ${keyName} = ${parts.place(key)} RETURNING ${list}`;
     const { rows } = await this.#sql.query<Row>(text, parts.parameters);
     return rows[0] ?? null;
@@ -161,7 +159,7 @@ export class PrismaTable implements Table {
   async removeMany(keys: readonly Key[]): Promise<void> {
     if (keys.length === 0) return;
     await this.#sql.query(`DELETE FROM ${this.#shape.table} WHERE ${this.#shape.key} = ANY($1)`, [
-      arrayLiteral([...keys]),
+      arrayLiteral(keys),
     ]);
   }
 
@@ -193,6 +191,11 @@ export class PrismaTable implements Table {
       this.#shape.writable = { columns, upsert: upsertText(this.spec, columns) };
     }
     return this.#shape.writable;
+  }
+
+  /** The key is not set to itself: an identity column GENERATED ALWAYS would refuse even that. */
+  #isOwnKey(name: string, row: Row, key: Key): boolean {
+    return name === this.spec.key && toKey(row[name]) === key;
   }
 
   #parts(): StatementParts {

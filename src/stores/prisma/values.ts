@@ -49,7 +49,7 @@ function misfit(column: ColumnSpec, value: Value, expected: string): BanyanError
     : typeof value === 'object'
       ? 'an object'
       : `a ${typeof value}`;
-  return new BanyanError('constraint-violated', `column "${column.name}" takes ${expected}, not ${found}`, {
+  return new BanyanError('validation-failed', `column "${column.name}" takes ${expected}, not ${found}`, {
     details: { field: column.name },
   });
 }
