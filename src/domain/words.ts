@@ -45,4 +45,6 @@ export interface ResourceState {
   generation: number;
   /** `retire` has ended marking in `new` (R21): `live` cannot be reached again. */
   retired: boolean;
+  /** The switch under way, else null. */
+  switchId: string | null;
 }

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Key } from '../domain/words.ts';
+import { resetComparisons } from '../state/comparisons.ts';
 import { markedKeys, markForRepair } from '../state/journal.ts';
 import { openDifferences, settle } from '../state/ledger.ts';
 import { compareSides } from './compare.ts';
@@ -28,7 +29,11 @@ export async function repair(
   for (;;) {
     const open = await openDifferences(database, name, BATCH + seen.size);
     const keys = open.map((entry) => entry.key).filter((key) => !seen.has(key));
-    if (keys.length === 0) return result;
+    if (keys.length === 0) {
+      // What differed is explained; reads are counted anew.
+      if (result.left.length === 0) await resetComparisons(database, name);
+      return result;
+    }
     for (const key of keys) seen.add(key);
     await markForRepair(database, name, keys);
     await synced(resource, keys, work, performance.now() + patience);

@@ -222,9 +222,11 @@ export async function saveVerify(sql: Sql, run: VerifyRun): Promise<void> {
   );
 }
 
+/** The newest run that is finished, or under way in a process that is there. */
 export async function lastVerify(sql: Sql, resource: ResourceName): Promise<VerifyRun | null> {
   const { rows } = await sql.query(
-    `SELECT ${RUN} FROM banyan.verify_run WHERE resource = $1 AND status <> 'abandoned' ORDER BY id DESC LIMIT 1`,
+    `SELECT ${RUN} FROM banyan.verify_run WHERE resource = $1
+       AND (status = 'done' OR (status = 'running' AND holder_until > clock_timestamp())) ORDER BY id DESC LIMIT 1`,
     [resource],
   );
   return rows[0] ? toRun(rows[0]) : null;

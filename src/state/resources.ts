@@ -4,7 +4,8 @@ import type { Sql } from '../domain/sql.ts';
 import type { Mode, ResourceName, ResourceState, Stage } from '../domain/words.ts';
 import { createSlots } from './slots.ts';
 
-const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, retired::text`;
+const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, retired::text,
+  switch_id::text`;
 
 type StateRow = Record<string, string | null>;
 
@@ -20,6 +21,7 @@ function toState(row: StateRow): ResourceState {
     primary: row.primary as ResourceState['primary'],
     generation: Number(row.generation),
     retired: row.retired === 'true',
+    switchId: row.switch_id ?? null,
   };
 }
 
@@ -119,7 +121,6 @@ export async function stepResource(
 
 /** What a coordinator needs beside the state to do the next step. */
 export interface SwitchSituation {
-  switchId: string | null;
   /** The budget is over: turn round (R15). */
   overdue: boolean;
   /** Unmarked writes of stopped replicas may still land (R19, A1). */
@@ -141,7 +142,7 @@ export async function readSituation(
   route: ResourceState['primary'],
 ): Promise<SwitchSituation> {
   const { rows } = await sql.query<Record<string, string | null> & { missing: string[] | null }>(
-    `SELECT switch_id::text, coalesce(budget_until <= clock_timestamp(), false)::text AS overdue,
+    `SELECT coalesce(budget_until <= clock_timestamp(), false)::text AS overdue,
        (quiet_until <= clock_timestamp())::text AS quiet,
        (SELECT count(*) FROM banyan.mark WHERE resource = r.name)::text AS marks,
        (SELECT count(*) FROM banyan.lease WHERE resource = r.name AND until > clock_timestamp())::text AS leases,
@@ -154,7 +155,6 @@ export async function readSituation(
   const row = rows[0];
   if (!row) throw new BanyanError('switching', `${state.resource} has moved on from epoch ${state.epoch}`);
   return {
-    switchId: row.switch_id ?? null,
     overdue: row.overdue === 'true',
     quiet: row.quiet === 'true',
     marks: Number(row.marks),

@@ -1,0 +1,49 @@
+import type { Guard, GuardContext, Refusal } from './guard.ts';
+import { backfillComplete } from './backfill-complete.ts';
+import { mappingMatches } from './mapping-matches.ts';
+import { marksAge } from './marks-age.ts';
+import { nothingRefused } from './nothing-refused.ts';
+import { notRetired } from './not-retired.ts';
+import { parentsMoved } from './parents-moved.ts';
+import { sequencesReady } from './sequences-ready.ts';
+import { shadowReads } from './shadow-reads.ts';
+import { storesReachable } from './stores-reachable.ts';
+import { verifyClean } from './verify-clean.ts';
+
+/** All guards, in the order in which they are asked and shown. */
+export const GUARDS: readonly Guard[] = [
+  storesReachable,
+  mappingMatches,
+  notRetired,
+  parentsMoved,
+  backfillComplete,
+  verifyClean,
+  shadowReads,
+  marksAge,
+  nothingRefused,
+  sequencesReady,
+];
+
+export interface GuardAnswer {
+  guard: string;
+  title: string;
+  refusal: Refusal | null;
+}
+
+/** Asks every guard of a step. A guard that cannot look refuses, with the reason. */
+export async function askGuards(context: GuardContext): Promise<GuardAnswer[]> {
+  const step = `${context.step.from}>${context.step.to}` as const;
+  const needed = GUARDS.filter((guard) => guard.steps.includes(step));
+  const answers: GuardAnswer[] = [];
+  for (const guard of needed) {
+    const refusal = await guard.check(context).catch((error: unknown) => ({
+      reason: `it could not be checked: ${(error as Error).message}`,
+      clears: 'see the error; ask again',
+      eta: null,
+    }));
+    answers.push({ guard: guard.name, title: guard.title, refusal });
+  }
+  return answers;
+}
+
+export type { GuardContext, Refusal } from './guard.ts';

@@ -1,0 +1,18 @@
+import { backlog } from '../../state/journal.ts';
+import type { Guard } from './guard.ts';
+
+export const marksAge: Guard = {
+  name: 'marks-age',
+  title: 'the secondary is not too far behind',
+  steps: ['shadow>live', 'live>new'],
+  async check({ database, resource }) {
+    const { marks, oldest } = await backlog(database, resource.name);
+    const allowed = resource.settings.guards.lag;
+    if (oldest === null || oldest <= allowed) return null;
+    return {
+      reason: `${marks} marks are left, the oldest for ${Math.round(oldest)} ms (allowed ${allowed} ms)`,
+      clears: 'it clears by itself once both stores keep up',
+      eta: oldest,
+    };
+  },
+};

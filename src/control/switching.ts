@@ -1,0 +1,169 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BanyanError } from '../domain/errors.ts';
+import { stepsBetween, type Step } from '../domain/modes.ts';
+import type { Database } from '../domain/sql.ts';
+import type { Mode, ResourceName, ResourceState } from '../domain/words.ts';
+import type { BoundResource } from '../replication/resource.ts';
+import { writeAudit } from '../state/audit.ts';
+import { readState, readStates, retireResource } from '../state/resources.ts';
+import { readPauses, readSwitch, type SwitchPause, type SwitchRecord } from '../state/switches.ts';
+import { askFor, type Wanted } from '../state/wanted.ts';
+import type { Coordinator } from './coordinator.ts';
+import { askGuards, type GuardAnswer } from './guards/index.ts';
+
+export interface SwitchRequest {
+  resource: ResourceName;
+  to: Mode;
+  actor: string;
+  source: Wanted['source'];
+  /** Guards that the operator overrides, each with the reason (audited). */
+  forced: ReadonlyMap<string, string>;
+  /** Hears of what the switch waits for. */
+  onProgress?: (state: ResourceState, waitsFor: string | null) => void;
+}
+
+/** One step of a walk and how it ended. */
+export interface WalkedStep {
+  step: Step;
+  record: SwitchRecord | null;
+  pauses: SwitchPause[];
+}
+
+export interface Walk {
+  /** Where the resource is now. */
+  mode: Mode;
+  walked: WalkedStep[];
+  /** The step that was not made, with every guard's answer; null when the goal was reached or a switch turned round. */
+  refused: { step: Step; answers: GuardAnswer[] } | null;
+  /** Why the last switch turned round, or null. */
+  turnedRound: string | null;
+}
+
+/** How often a coordinator looks whether the next step can be made; ms. */
+const LOOK = 15;
+
+/** Moves resources along the road, step by step, each with its guards. */
+export class Switching {
+  private readonly database: Database;
+  private readonly coordinator: Coordinator;
+  private readonly resource: (name: ResourceName) => BoundResource | undefined;
+
+  constructor(
+    database: Database,
+    coordinator: Coordinator,
+    resource: (name: ResourceName) => BoundResource | undefined,
+  ) {
+    this.database = database;
+    this.coordinator = coordinator;
+    this.resource = resource;
+  }
+
+  /** The guards of the first step towards a mode, without moving anything; null when the resource is there already. */
+  async ask(resource: ResourceName, to: Mode): Promise<{ steps: Step[]; answers: GuardAnswer[] } | null> {
+    const state = await this.stateOf(resource);
+    const steps = stepsBetween(state.mode, to);
+    return steps[0] ? { steps, answers: await this.answers(state, steps[0]) } : null;
+  }
+
+  /** Walks towards a mode until it is reached, a guard refuses, or a switch turns round. */
+  async walk(request: SwitchRequest): Promise<Walk> {
+    const walk: Walk = { mode: 'legacy', walked: [], refused: null, turnedRound: null };
+    for (;;) {
+      const state = await this.whenOpen(request);
+      walk.mode = state.mode;
+      const step = stepsBetween(state.mode, request.to)[0];
+      if (!step) return walk;
+      const answers = await this.answers(state, step);
+      if (answers.some(({ guard, refusal }) => refusal && !request.forced.has(guard))) {
+        return { ...walk, refused: { step, answers } };
+      }
+      const record = await this.make(request, state, step, answers);
+      if (!record) continue; // somebody else moved it meanwhile: look again
+      walk.walked.push({ step, record, pauses: await readPauses(this.database, record.id) });
+      if (record.outcome === 'turned-round') {
+        walk.mode = (await this.stateOf(request.resource)).mode;
+        return { ...walk, turnedRound: record.note ?? 'its time was over' };
+      }
+    }
+  }
+
+  /** R21: ends marking for good. Answers false when somebody else changed the resource meanwhile. */
+  async retire(resource: ResourceName, actor: string): Promise<boolean> {
+    const state = await this.stateOf(resource);
+    if (state.mode !== 'new' || state.stage !== 'open') {
+      throw new BanyanError('switch-refused', `${resource} is in mode ${state.mode}; only a resource in mode new can be retired`);
+    }
+    const done = await retireResource(this.database, resource, state.epoch);
+    if (done) await writeAudit(this.database, { actor, action: 'retired', resource });
+    return done;
+  }
+
+  private async make(
+    request: SwitchRequest,
+    state: ResourceState,
+    step: Step,
+    answers: readonly GuardAnswer[],
+  ): Promise<SwitchRecord | null> {
+    for (const { guard, refusal } of answers) {
+      const reason = request.forced.get(guard);
+      if (!refusal || reason === undefined) continue;
+      const details = { guard, reason, refusal: refusal.reason, step: `${step.from} to ${step.to}` };
+      await writeAudit(this.database, { actor: request.actor, action: 'guard-forced', resource: state.resource, details });
+    }
+    // Before the step: what a file asked for earlier must not walk it back at once.
+    if (request.source === 'command') {
+      const { resource, source, actor } = request;
+      await askFor(this.database, { resource, mode: step.to, source, actor });
+    }
+    const begun = await this.coordinator.begin(state, step.to, request.actor);
+    if (!begun) return null;
+    const id = begun.switchId ?? (await this.lastSwitchId(state.resource));
+    await this.whenOpen(request);
+    return await readSwitch(this.database, id);
+  }
+
+  /** Coordinates whatever is under way until the resource is open. */
+  private async whenOpen(request: SwitchRequest): Promise<ResourceState> {
+    for (;;) {
+      const progress = await this.coordinator.advance(request.resource);
+      if (progress) request.onProgress?.(progress.state, progress.waitsFor);
+      if (progress?.state.stage === 'open') return progress.state;
+      if (!progress) await this.stateOf(request.resource);
+      await sleep(LOOK);
+    }
+  }
+
+  private async lastSwitchId(resource: ResourceName): Promise<string> {
+    const { rows } = await this.database.query<{ id: string }>(
+      'SELECT max(id)::text AS id FROM banyan.switch WHERE resource = $1',
+      [resource],
+    );
+    return rows[0]?.id as string;
+  }
+
+  private async stateOf(name: ResourceName): Promise<ResourceState> {
+    const state = await readState(this.database, name);
+    if (!state) throw new BanyanError('unknown-resource', `the control database knows no resource "${name}"`);
+    return state;
+  }
+
+  private async answers(state: ResourceState, step: Step): Promise<GuardAnswer[]> {
+    const resource = this.resource(state.resource);
+    if (!resource) throw new BanyanError('unknown-resource', `routes.config.yaml names no resource "${state.resource}"`);
+    const states = new Map((await readStates(this.database)).map((other) => [other.resource, other]));
+    const parents = resource.references.map((reference) => this.resource(reference.resource));
+    return await askGuards({
+      database: this.database,
+      resource,
+      state,
+      step,
+      stateOf: (other) => states.get(other),
+      parents: parents.filter((parent) => parent !== undefined),
+    });
+  }
+}
+
+/** Refusals as one line of text. */
+export function refusalText(answers: readonly GuardAnswer[]): string {
+  return answers.flatMap(({ guard, refusal }) => (refusal ? [`${guard}: ${refusal.reason}`] : [])).join('; ');
+}

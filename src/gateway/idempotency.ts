@@ -1,0 +1,89 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { BanyanError, isBanyanError } from '../domain/errors.ts';
+import type { Key } from '../domain/words.ts';
+import { reach } from '../observability/failpoints.ts';
+import {
+  abandonAttempt,
+  beginAttempt,
+  finishAttempt,
+  type Attempt,
+} from '../state/idempotency.ts';
+import type { ResourceRuntime } from './runtime.ts';
+
+/** An answer as it is kept and repeated. */
+export interface Answer {
+  status: number;
+  body: string;
+}
+
+export interface IdempotentRequest {
+  token: string;
+  method: string;
+  path: string;
+  body: string;
+  /** The id that a create gets if this is its first attempt. */
+  key: Key | null;
+}
+
+/** How long a repeat waits for the first attempt before it is told to come again; ms. */
+const PATIENCE = 3_000;
+const LOOK = 25;
+const TOKEN = /^[\x21-\x7e]{1,255}$/;
+
+/**
+ * Does a write with an `Idempotency-Key` once, in whichever process and under whichever mode its repeats arrive.
+ * `run` gets the key of the first attempt, and whether there was one without an answer: then a create looks first, a
+ * delete of nothing has succeeded, and a change sets the same values again.
+ */
+export async function once(
+  runtime: ResourceRuntime,
+  request: IdempotentRequest,
+  run: (key: Key | null, repeated: boolean) => Promise<Answer>,
+): Promise<Answer & { replayed: boolean }> {
+  if (!TOKEN.test(request.token)) throw new BanyanError('idempotency-key-invalid');
+  const { database, name, settings, legacy } = runtime.resource;
+  const first = {
+    resource: name,
+    token: request.token,
+    requestHash: hash(request),
+    attempt: randomUUID(),
+    assignedKey: request.key,
+  };
+  // As long as a write may be held, and then may land (A1).
+  const deadline = settings.switch.hold + legacy.timing.deadline;
+  const until = performance.now() + PATIENCE;
+  for (;;) {
+    const { attempt, mine, repeated } = await beginAttempt(database, first, deadline);
+    if (attempt.requestHash !== first.requestHash) throw new BanyanError('idempotency-key-reused');
+    if (attempt.answer) return { ...attempt.answer, replayed: true };
+    if (mine) return { ...(await doOnce(runtime, attempt, repeated, run)), replayed: false };
+    if (performance.now() > until) throw new BanyanError('idempotency-in-progress');
+    await sleep(LOOK);
+  }
+}
+
+async function doOnce(
+  { resource: { database } }: ResourceRuntime,
+  attempt: Attempt,
+  repeated: boolean,
+  run: (key: Key | null, repeated: boolean) => Promise<Answer>,
+): Promise<Answer> {
+  reach('idempotency.begun');
+  try {
+    const answer = await run(attempt.assignedKey, repeated);
+    reach('idempotency.done');
+    await finishAttempt(database, attempt, answer);
+    return answer;
+  } catch (error) {
+    // Nothing was done: the next repeat may begin at once. Without an answer the attempt stays until its deadline.
+    const nothingDone = isBanyanError(error) && error.outcome === 'not-applied';
+    if (nothingDone) await abandonAttempt(database, attempt).catch(() => undefined);
+    throw error;
+  }
+}
+
+function hash({ method, path, body }: IdempotentRequest): string {
+  return createHash('sha256').update(`${method} ${path}\n${body}`).digest('hex');
+}
+

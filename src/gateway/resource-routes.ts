@@ -1,0 +1,181 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BanyanError, isBanyanError } from '../domain/errors.ts';
+import { parseJson, stringifyJson, type Value } from '../domain/values.ts';
+import { acceptKey, acceptRecord, type BodyRole } from '../mapping/accept.ts';
+import type { Key } from '../domain/words.ts';
+import { ENVELOPES, publicError } from './envelope.ts';
+import { once, type Answer } from './idempotency.ts';
+import { readListQuery } from './list-query.ts';
+import type { Match } from './match.ts';
+import { allowedMethods, verbOf, type Verb } from './plan.ts';
+import { readList, readRecord } from './reads.ts';
+import type { ResourceRuntime } from './runtime.ts';
+import { newKey, runWrite, type WriteRequest } from './writes.ts';
+
+export type ResourceMatch = Match & { kind: 'resource' };
+
+/** What the routes need of the process. */
+export interface RouteContext {
+  runtimeOf: (match: ResourceMatch) => ResourceRuntime | undefined;
+  matchOf: (request: FastifyRequest) => Match;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** One handler for every resource: which one, and in which mode, is looked up per request. */
+export function resourceRoutes(app: FastifyInstance, context: RouteContext, constraints: Record<string, string>): void {
+  app.removeAllContentTypeParsers();
+  // As text: numbers that a double cannot hold must survive (domain/values.ts).
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  app.addContentTypeParser(/^application\/.+\+json/, { parseAs: 'string' }, (_request, body, done) => done(null, body));
+  const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+  app.route({
+    method: methods,
+    url: '/*',
+    exposeHeadRoute: false,
+    constraints,
+    handler: async (request, reply) => await handle(context, request, reply),
+    errorHandler: (error, request, reply) => {
+      const match = context.matchOf(request);
+      const envelope = match.kind === 'resource' ? match.resource.settings.envelope : 'success-data';
+      void sendError(reply, envelope, fastifyFailure(error), request.id);
+    },
+  });
+}
+
+async function handle(context: RouteContext, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const match = context.matchOf(request) as ResourceMatch;
+  const { envelope } = match.resource.settings;
+  try {
+    const verb = verbOf(request.method, match.key !== null);
+    if (!verb) {
+      void reply.header('allow', allowedMethods(match.key !== null));
+      throw new BanyanError('method-not-allowed');
+    }
+    const runtime = context.runtimeOf(match);
+    if (!runtime) throw new BanyanError('not-ready');
+    return await HANDLERS[verb](runtime, match, request, reply);
+  } catch (error) {
+    if (!isBanyanError(error)) request.log.error({ err: error }, 'a request failed without a name for it');
+    return sendError(reply, envelope, error, request.id);
+  }
+}
+
+type Handler = (
+  runtime: ResourceRuntime,
+  match: ResourceMatch,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => Promise<FastifyReply>;
+
+const HANDLERS: Readonly<Record<Verb, Handler>> = {
+  async list(runtime, match, request, reply) {
+    const query = readListQuery(runtime.resource, request.query as Record<string, string>);
+    const { records, pagination, side } = await readList(runtime, query);
+    const envelope = ENVELOPES[match.resource.settings.envelope];
+    if (pagination.total !== undefined) void reply.header('x-total-count', pagination.total);
+    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.list(records, pagination)));
+  },
+  async detail(runtime, match, _request, reply) {
+    const { record, side } = await readRecord(runtime, keyIn(runtime, match));
+    const envelope = ENVELOPES[match.resource.settings.envelope];
+    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.record(record)));
+  },
+  create: async (...of) => await write('create', ...of),
+  replace: async (...of) => await write('replace', ...of),
+  change: async (...of) => await write('change', ...of),
+  remove: async (...of) => await write('remove', ...of),
+};
+
+const BODY_ROLES: Readonly<Record<WriteRequest['verb'], BodyRole | null>> = {
+  create: 'create',
+  replace: 'replace',
+  change: 'change',
+  remove: null,
+};
+
+async function write(
+  verb: WriteRequest['verb'],
+  runtime: ResourceRuntime,
+  match: ResourceMatch,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { mapping, settings } = runtime.resource;
+  const role = BODY_ROLES[verb];
+  const record = role ? readBody(runtime, request, role) : {};
+  const given = record[mapping.keyField] === undefined ? null : mapping.keyOf(record);
+  const key = match.key === null ? (given ?? newKey(runtime)) : keyIn(runtime, match);
+  if (match.key !== null && given !== null && given !== key) {
+    throw invalid([{ field: mapping.keyField, message: `is "${given}", but the path names "${key}"; an id cannot change` }]);
+  }
+  const run = async (assigned: Key | null, repeated: boolean): Promise<Answer> => {
+    const result = await runWrite(runtime, { verb, key: assigned, record, repeated });
+    void reply.header('x-served-by', result.side);
+    if (result.secondary) void reply.header('x-banyan-secondary', result.secondary);
+    const body = stringifyJson(ENVELOPES[settings.envelope].record(result.record));
+    return { status: verb === 'create' ? 201 : 200, body };
+  };
+  const token = request.headers['idempotency-key'];
+  if (token === undefined) {
+    const { status, body } = await run(key, false);
+    return send(reply, status, body);
+  }
+  const text = typeof request.body === 'string' ? request.body : '';
+  const asked = { token: String(token), method: request.method, path: settings.path + (match.key ?? ''), body: text, key };
+  const answer = await once(runtime, asked, run);
+  if (answer.replayed) void reply.header('idempotency-replayed', 'true');
+  return send(reply, answer.status, answer.body);
+}
+
+function readBody(runtime: ResourceRuntime, request: FastifyRequest, role: BodyRole) {
+  if (typeof request.body !== 'string') throw new BanyanError('invalid-json', 'the request has no body');
+  let body: Value;
+  try {
+    body = parseJson(request.body);
+  } catch (error) {
+    throw new BanyanError('invalid-json', `the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
+  }
+  const accepted = acceptRecord(runtime.resource.mapping, body, role);
+  if (!accepted.ok) throw invalid(accepted.problems);
+  return accepted.record;
+}
+
+function invalid(problems: readonly { field: string; message: string }[]): BanyanError {
+  const message = problems.map(({ field, message: text }) => (field ? `${field} ${text}` : text)).join('; ');
+  return new BanyanError('validation-failed', message, { details: problems.map((problem) => ({ ...problem })) });
+}
+
+function keyIn(runtime: ResourceRuntime, match: ResourceMatch): Key {
+  const key = acceptKey(runtime.resource.mapping, match.key ?? '');
+  if (key === null) throw new BanyanError('invalid-key', `"${match.key}" is not an id of ${runtime.resource.name} (${runtime.resource.mapping.keyType})`);
+  return key;
+}
+
+function send(reply: FastifyReply, status: number, body: string): FastifyReply {
+  return reply.code(status).header('content-type', JSON_TYPE).send(body);
+}
+
+export function sendError(
+  reply: FastifyReply,
+  envelope: keyof typeof ENVELOPES,
+  failure: unknown,
+  requestId: string,
+): FastifyReply {
+  const { status, error, retryAfter } = publicError(failure, requestId);
+  if (retryAfter !== null) void reply.header('retry-after', retryAfter);
+  return send(reply, status, stringifyJson(ENVELOPES[envelope].error(error)));
+}
+
+/** Fastify's own refusals by their code. */
+const FASTIFY_CODES: Readonly<Record<string, () => BanyanError>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: () => new BanyanError('payload-too-large'),
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: () => new BanyanError('unsupported-media-type'),
+  FST_ERR_CTP_EMPTY_JSON_BODY: () => new BanyanError('invalid-json', 'the body is empty'),
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: () => new BanyanError('invalid-json', 'content-length and body differ'),
+};
+
+function fastifyFailure(error: unknown): unknown {
+  const code = (error as { code?: string }).code ?? '';
+  return FASTIFY_CODES[code]?.() ?? error;
+}

@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import type { ServerSettings } from '../domain/configuration.ts';
+import { forwardRoutes } from './forward.ts';
+import type { Match, Matcher } from './match.ts';
+import { resourceRoutes, type ResourceMatch } from './resource-routes.ts';
+import type { ResourceRuntime } from './runtime.ts';
+
+export interface GatewayOptions {
+  server: ServerSettings;
+  /** The table in force; asked once per request. */
+  matcher: () => Matcher;
+  runtimeOf: (match: ResourceMatch) => ResourceRuntime | undefined;
+  /** Whether requests can be served: registered, and not shutting down. */
+  ready: () => boolean;
+}
+
+/** The request's match, made before routing: the whole request sees the snapshot that it began with. */
+const MATCH = Symbol('match');
+type MatchedRequest = IncomingMessage & { [MATCH]?: Match };
+
+/**
+ * The HTTP server. Which resources there are changes while it runs, so there are no routes per resource: a constraint
+ * tells three kinds of request apart before any body is read, and each kind has its own parsers or none.
+ */
+export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    bodyLimit: options.server.bodyLimit,
+    logger: options.server.logLevel === 'silent' ? false : { level: 'warn', redact: ['req.headers'] },
+    disableRequestLogging: true,
+    requestIdHeader: 'x-request-id',
+    genReqId: () => randomUUID(),
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 1_000, ignoreTrailingSlash: false },
+    constraints: { banyan: matchConstraint(options.matcher) },
+  });
+  const matchOf = (request: FastifyRequest): Match => (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
+  await app.register(async (scope) => {
+    resourceRoutes(scope, { runtimeOf: options.runtimeOf, matchOf }, { banyan: 'resource' });
+  });
+  await app.register(async (scope) => ownRoutes(scope, options.ready));
+  await app.register(async (scope) => {
+    await forwardRoutes(scope, () => options.matcher().snapshot.upstream, { banyan: 'forward' });
+  });
+  return app;
+}
+
+function matchConstraint(matcher: () => Matcher) {
+  return {
+    name: 'banyan',
+    mustMatchWhenDerived: true,
+    storage() {
+      const handlers = new Map<unknown, unknown>();
+      return {
+        get: (kind: unknown) => (handlers.get(kind) ?? null) as never,
+        set: (kind: unknown, handler: unknown) => void handlers.set(kind, handler),
+      };
+    },
+    deriveConstraint(request: IncomingMessage) {
+      const match = matcher().match(request.method ?? 'GET', request.url ?? '/');
+      (request as MatchedRequest)[MATCH] = match;
+      return match.kind;
+    },
+    validate: () => undefined,
+  } as never;
+}
+
+/** For orchestrators: alive while the process answers, ready while it serves. */
+function ownRoutes(app: FastifyInstance, ready: () => boolean): void {
+  app.get('/_banyan/live', { constraints: { banyan: 'own' } }, () => ({ status: 'live' }));
+  app.get('/_banyan/ready', { constraints: { banyan: 'own' } }, async (_request, reply) => {
+    return await reply.code(ready() ? 200 : 503).send({ status: ready() ? 'ready' : 'not ready' });
+  });
+}

@@ -1,0 +1,195 @@
+import { v7 as timeOrderedId } from 'uuid';
+import type { WritePermit } from '../control/routes.ts';
+import { BanyanError, isBanyanError } from '../domain/errors.ts';
+import type { PublicRecord } from '../domain/values.ts';
+import type { Key, Side } from '../domain/words.ts';
+import { reach } from '../observability/failpoints.ts';
+import type { RecordSide } from '../replication/resource.ts';
+import { markLegacyWrite, nameMark } from '../state/journal.ts';
+import { decidePlan, type Verb, type WritePlan } from './plan.ts';
+import type { ResourceRuntime } from './runtime.ts';
+
+/** A write as the client asked for it. */
+export interface WriteRequest {
+  verb: Exclude<Verb, 'list' | 'detail'>;
+  /** Null for a create whose key the store draws (D1). */
+  key: Key | null;
+  /** The whole record, or the changes; empty for `remove`. */
+  record: PublicRecord;
+  /** The same request may have been done before (its first attempt has no answer). */
+  repeated: boolean;
+}
+
+export interface WriteResult {
+  record: PublicRecord;
+  side: Side;
+  /** With `ack: both`: the secondary has it too. */
+  secondary: 'in-sync' | 'behind' | null;
+}
+
+/** What the clocks of two machines may differ in rate over one deadline; ms. */
+const DRIFT = 50;
+
+/** A key for a create that names none; null where only the store can draw it (D1). */
+export function newKey({ resource }: ResourceRuntime): Key | null {
+  return resource.mapping.keyFromSequence ? null : timeOrderedId();
+}
+
+/**
+ * Runs a write under the mode in force, held while the resource is being switched. A refusal of the stage check (R8, R9)
+ * means that this replica's view was old: it is refreshed, and the write is decided anew.
+ */
+export async function runWrite(runtime: ResourceRuntime, request: WriteRequest): Promise<WriteResult> {
+  const { resource, routes } = runtime;
+  const until = performance.now() + resource.settings.switch.hold;
+  for (;;) {
+    const permit = await routes.beginWrite(resource.name, Math.max(0, until - performance.now()));
+    const plan = decidePlan(request.verb, permit.state.mode, resource.settings) as WritePlan;
+    try {
+      const result = await PERFORM[plan.mark](runtime, plan, request, permit);
+      permit.end();
+      return { ...result, secondary: plan.waitForSecondary ? await waitForSecondary(runtime, result.record) : null };
+    } catch (error) {
+      const unknown = isBanyanError(error) && error.outcome === 'unknown';
+      permit.end(unknown ? resource[plan.side].timing.deadline : 0);
+      if (!isBanyanError(error, 'switching') || performance.now() >= until) throw error;
+      await routes.refresh();
+    }
+  }
+}
+
+type Perform = (
+  runtime: ResourceRuntime,
+  plan: WritePlan,
+  request: WriteRequest,
+  permit: WritePermit,
+) => Promise<Omit<WriteResult, 'secondary'>>;
+
+const PERFORM: Readonly<Record<WritePlan['mark'], Perform>> = {
+  none: writeUnmarked,
+  before: writeMarked,
+  trigger: writeNew,
+};
+
+async function writeUnmarked(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
+  return { record: await perform(runtime, runtime.resource[plan.side], request), side: plan.side };
+}
+
+/** R8: mark, check the clock, send, and say "done" only in time. */
+async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
+  const { resource, syncer, replica } = runtime;
+  const { timeout, deadline } = resource.legacy.timing;
+  const begun = performance.now();
+  reach('write.before-mark');
+  const marks = { resource: resource.name, keys: [request.key], replica, deadline };
+  const [mark] = (await markLegacyWrite(resource.database, marks)) as [string];
+  reach('write.marked');
+  const answered = (key: Key) => syncer.answered([{ id: mark, key }]);
+  // A process that was paused here might send when nobody waits for its mark any more.
+  const inTime = () => {
+    if (performance.now() + timeout + DRIFT > begun + deadline) throw new BanyanError('too-slow-to-send');
+  };
+  let record: PublicRecord;
+  try {
+    record = await perform(runtime, resource.legacy, request, inTime);
+  } catch (error) {
+    throw unanswered(error, () => request.key !== null && answered(request.key));
+  }
+  if (performance.now() > begun + deadline) throw lateAnswer(resource.name);
+  reach('write.answered');
+  const key = resource.mapping.keyOf(record);
+  if (request.key !== null) answered(key);
+  // D1: the writer adds the key that legacy has drawn.
+  else await nameMark(resource.database, resource.name, mark, key).then((id) => syncer.answered([{ id, key }]));
+  return { record, side: plan.side };
+}
+
+/** R2: only a definite answer finishes the mark; without one it stays pending until its deadline. */
+function unanswered(error: unknown, finish: () => unknown): unknown {
+  if (!isBanyanError(error)) return new BanyanError('outcome-unknown', undefined, { outcome: 'unknown', cause: error });
+  if (error.outcome === 'not-applied') finish();
+  return error;
+}
+
+function lateAnswer(resource: string): BanyanError {
+  const message = `the answer of the write to ${resource} came after its deadline`;
+  return new BanyanError('outcome-unknown', message, { outcome: 'unknown' });
+}
+
+/** R9: the trigger checks the stage and leaves the mark in the write's own transaction. */
+async function writeNew(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
+  const record = await perform(runtime, runtime.resource.new, request);
+  const key = runtime.resource.mapping.keyOf(record);
+  if (plan.sync) runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
+  return { record, side: plan.side };
+}
+
+/** The write itself; once more after its parents were synced, where the primary lacks them only because it follows there. */
+async function perform(
+  runtime: ResourceRuntime,
+  side: RecordSide,
+  request: WriteRequest,
+  inTime: () => void = () => undefined,
+): Promise<PublicRecord> {
+  inTime();
+  try {
+    return await VERBS[request.verb](runtime, side, request);
+  } catch (error) {
+    if (!isBanyanError(error, 'reference-missing') || request.verb === 'remove') throw error;
+    if (runtime.resource.references.length === 0) throw error;
+    await runtime.syncer.syncParents([request.record]).catch(() => undefined);
+    inTime();
+    return await VERBS[request.verb](runtime, side, request);
+  }
+}
+
+type PerformVerb = (runtime: ResourceRuntime, side: RecordSide, request: WriteRequest) => Promise<PublicRecord>;
+
+const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
+  async create(runtime, side, { key, record, repeated }) {
+    if (repeated && key !== null) {
+      // The first attempt may have made it: the same key is the same create.
+      const made = (await side.get([key])).get(key);
+      if (made) return made;
+    }
+    const { keyField } = runtime.resource.mapping;
+    const keyed = key === null ? record : { [keyField]: runtime.resource.mapping.keyValue(key), ...record };
+    return await side.insert(touched(runtime, keyed));
+  },
+  replace: update,
+  change: update,
+  async remove(runtime, side, { key, repeated }) {
+    const removed = await side.table.remove(key as Key);
+    if (!removed && !repeated) throw notFound(runtime, key);
+    return { [runtime.resource.mapping.keyField]: runtime.resource.mapping.keyValue(key as Key) };
+  },
+};
+
+async function update(runtime: ResourceRuntime, side: RecordSide, { key, record }: WriteRequest): Promise<PublicRecord> {
+  const changed = await side.update(key as Key, touched(runtime, record));
+  if (!changed) throw notFound(runtime, key);
+  return changed;
+}
+
+function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {
+  return new BanyanError('not-found', `${resource.name} has no record "${key}"`);
+}
+
+/** Fields that say when a record was last written (`@updatedAt`), unless the client has set them. */
+function touched({ resource }: ResourceRuntime, record: PublicRecord): PublicRecord {
+  const result = { ...record };
+  for (const field of resource.mapping.fields) {
+    if (field.touched && result[field.name] === undefined) result[field.name] = new Date().toISOString();
+  }
+  return result;
+}
+
+async function waitForSecondary(runtime: ResourceRuntime, record: PublicRecord): Promise<'in-sync' | 'behind'> {
+  const key = runtime.resource.mapping.keyOf(record);
+  try {
+    const { synced } = await runtime.syncer.syncNow([key]);
+    return synced.includes(key) ? 'in-sync' : 'behind';
+  } catch {
+    return 'behind';
+  }
+}
