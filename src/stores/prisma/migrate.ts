@@ -1,0 +1,146 @@
+import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import pg from 'pg';
+import { BanyanError } from '../../domain/errors.ts';
+import { type MigrationList, type SchemasContainer, withSchemaEngine } from './schema-engine.ts';
+
+export interface MigrationPaths {
+  /** Connection URL of the owner of the database. Secret. */
+  url: string;
+  /** Path of the Prisma schema, a file or a folder of `.prisma` files. */
+  schema: string;
+  /** Path of the folder of migrations, in Prisma's own layout. */
+  migrations: string;
+}
+
+/**
+ * Key of the advisory lock under which one process looks at the history and then applies. The engine itself takes
+ * another (72707369, as Prisma's CLI does) for applying alone, on a connection of its own: the keys must differ.
+ */
+const MIGRATION_LOCK = 0x62616e6d;
+
+/**
+ * Brings a database up to the last migration, as `prisma migrate deploy` would and in the same `_prisma_migrations`
+ * table, but without a downloaded engine. Answers the names that were applied now. Of several processes at once, one
+ * applies and the others find nothing left. Throws `migration-failed` with the name of the migration.
+ */
+export async function migratePrisma(paths: MigrationPaths): Promise<{ applied: string[] }> {
+  return alone(paths.url, () =>
+    withSchemaEngine(paths.url, [], async (engine) => {
+      const migrationsList = readMigrations(paths.migrations);
+      const history = await engine.diagnoseMigrationHistory({
+        migrationsList,
+        optInToShadowDatabase: false,
+        filters: FILTERS,
+      });
+      const [failed] = history.failedMigrationNames;
+      if (failed) throw failedBefore(failed);
+      const [edited] = history.editedMigrationNames;
+      if (edited) throw changedSince(edited);
+      const result = await engine.applyMigrations({ migrationsList, filters: FILTERS });
+      return { applied: result.appliedMigrationNames };
+    }),
+  );
+}
+
+/** Names of the migrations that the database does not have yet, in their order. */
+export async function pendingMigrations(paths: MigrationPaths): Promise<string[]> {
+  return withSchemaEngine(paths.url, [], async (engine) => {
+    const migrationsList = readMigrations(paths.migrations);
+    const { history, failedMigrationNames } = await engine.diagnoseMigrationHistory({
+      migrationsList,
+      optInToShadowDatabase: false,
+      filters: FILTERS,
+    });
+    const unapplied = history && 'unappliedMigrationNames' in history ? history.unappliedMigrationNames : [];
+    return [...new Set([...failedMigrationNames, ...unapplied])].sort();
+  });
+}
+
+/**
+ * The SQL that would make the database equal to the Prisma schema; empty when it is. Only the schema that the URL
+ * names (`public`) is looked at, never the gateway's own.
+ */
+export async function schemaDifference(paths: Pick<MigrationPaths, 'url' | 'schema'>): Promise<string> {
+  const { files } = readSchema(paths.schema);
+  const datamodels = files.map((file): [string, string] => [file.path, file.content]);
+  return withSchemaEngine(paths.url, datamodels, async (engine) => {
+    const difference = await engine.diff({
+      from: { tag: 'schemaDatasource', files, configDir: '' },
+      to: { tag: 'schemaDatamodel', files },
+      script: true,
+      exitCode: null,
+      filters: FILTERS,
+    });
+    const script = (difference.stdout ?? '').trim();
+    return script === '-- This is an empty migration.' ? '' : script;
+  });
+}
+
+const FILTERS = { externalTables: [], externalEnums: [] };
+
+function readSchema(path: string): SchemasContainer {
+  const names = statSync(path).isDirectory()
+    ? readdirSync(path, { recursive: true, encoding: 'utf8' })
+        .filter((name) => name.endsWith('.prisma'))
+        .sort()
+        .map((name) => join(path, name))
+    : [path];
+  return { files: names.map((name) => ({ path: name, content: readFileSync(name, 'utf8') })) };
+}
+
+function readMigrations(folder: string): MigrationList {
+  const lockfile = join(folder, 'migration_lock.toml');
+  const names = readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, 'migration.sql')))
+    .map((entry) => entry.name)
+    .sort();
+  return {
+    baseDir: folder,
+    lockfile: {
+      path: 'migration_lock.toml',
+      content: existsSync(lockfile) ? readFileSync(lockfile, 'utf8') : null,
+    },
+    shadowDbInitScript: '',
+    migrationDirectories: names.map((name) => ({
+      path: name,
+      migrationFile: {
+        path: 'migration.sql',
+        content: { tag: 'ok', value: readFileSync(join(folder, name, 'migration.sql'), 'utf8') },
+      },
+    })),
+  };
+}
+
+/** Runs `work` while no other process migrates the same database. */
+async function alone<T>(url: string, work: () => Promise<T>): Promise<T> {
+  const client = new pg.Client({
+    connectionString: url,
+    application_name: 'banyan migrate',
+    keepAlive: true,
+  });
+  client.on('error', () => {});
+  try {
+    await client.connect();
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    return await work();
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function failedBefore(name: string): BanyanError {
+  return new BanyanError(
+    'migration-failed',
+    `The migration "${name}" failed in an earlier run and was not resolved. Correct its SQL and what it left in the ` +
+      `database, then remove its row from "_prisma_migrations" (or run "prisma migrate resolve --rolled-back ${name}").`,
+  );
+}
+
+function changedSince(name: string): BanyanError {
+  return new BanyanError(
+    'migration-failed',
+    `The migration "${name}" was changed after it had been applied to this database. Restore its file, and put the ` +
+      'change into a migration of its own.',
+  );
+}
