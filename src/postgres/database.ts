@@ -5,7 +5,7 @@ import { failure, leavesConnectionUsable, type Party, type Phase } from './error
 import { ConnectionPool, type PoolSettings } from './pool.ts';
 import { StatementNames } from './statements.ts';
 
-/** One statement that ended well; `milliseconds` without the wait for a connection. */
+/** One statement that ended, well or not; `milliseconds` without the wait for a connection. */
 export interface StatementTiming {
   text: string;
   parameters: readonly unknown[];
@@ -123,12 +123,13 @@ class Session {
     };
     this.#waited = 0;
     try {
-      const answer = await this.#client.query<QueryResultRow>(statement);
-      this.#settings.observe?.({ text, parameters, milliseconds: performance.now() - started });
-      return lastOf<R>(answer);
+      return lastOf<R>(await this.#client.query<QueryResultRow>(statement));
     } catch (error) {
       if (!leavesConnectionUsable(error)) this.#usable = false;
       throw failure(error, this.#settings, phase);
+    } finally {
+      // One that timed out too: it is the slowest of all.
+      this.#settings.observe?.({ text, parameters, milliseconds: performance.now() - started });
     }
   }
 
