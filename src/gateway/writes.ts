@@ -82,7 +82,7 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: W
   const begun = performance.now();
   reach('write.before-mark');
   const marks = { resource: resource.name, keys: [request.key], replica, deadline };
-  const [mark] = (await markLegacyWrite(resource.database, marks)) as [string];
+  const [mark] = (await markLegacyWrite(resource.database, marks).catch(nothingSent)) as [string];
   reach('write.marked');
   const answered = (key: Key) => syncer.answered([{ id: mark, key }]);
   // A process that was paused here might send when nobody waits for its mark any more.
@@ -102,6 +102,12 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: W
   // D1: the writer adds the key that legacy has drawn.
   else await nameMark(resource.database, resource.name, mark, key).then((id) => syncer.answered([{ id, key }]));
   return { record, side: plan.side };
+}
+
+/** The mark may be there or not; nothing was sent to legacy, so the client may be sure that nothing was done. */
+function nothingSent(error: unknown): never {
+  if (isBanyanError(error, 'switching')) throw error;
+  throw new BanyanError('control-unavailable', undefined, { cause: error });
 }
 
 /** R2: only a definite answer finishes the mark; without one it stays pending until its deadline. */

@@ -1,0 +1,208 @@
+import { hostname } from 'node:os';
+import type { FastifyInstance } from 'fastify';
+import { bindSnapshot, closeUnused, longestDeadline, type Binding } from './app/bind.ts';
+import { migrateAll } from './app/migrate.ts';
+import { Coordinator } from './control/coordinator.ts';
+import { ControlLoop } from './control/loop.ts';
+import { identify } from './control/presence.ts';
+import { Requests } from './control/requests.ts';
+import { Routes } from './control/routes.ts';
+import { Switching } from './control/switching.ts';
+import type { Snapshot } from './domain/configuration.ts';
+import { Matcher } from './gateway/match.ts';
+import type { ResourceRuntime } from './gateway/runtime.ts';
+import { createGateway } from './gateway/server.ts';
+import type { Log } from './observability/log.ts';
+import { Comparer } from './replication/comparer.ts';
+import { Syncer } from './replication/syncer.ts';
+import { registerResources } from './state/resources.ts';
+
+/** Between two attempts to reach the control database at the start; ms. */
+const START_RETRY = 1_000;
+
+/**
+ * One gateway process, composed. Read this first:
+ * a snapshot of the configuration is bound to stores (app/bind.ts); the HTTP server matches requests against it
+ * (gateway/); `Routes` knows where each resource is and holds what must wait (control/); a `Syncer` per resource works
+ * off the journal (replication/); the `ControlLoop` does the rest.
+ */
+export class App {
+  private readonly log: Log;
+  private binding: Binding;
+  private matcher: Matcher;
+  private readonly runtimes = new Map<string, ResourceRuntime>();
+  private server: FastifyInstance | null = null;
+  private control: { routes: Routes; loop: ControlLoop; requests: Requests; replica: string } | null = null;
+  private registered = false;
+  private stopping = false;
+  private startTimer: NodeJS.Timeout | undefined;
+  private reloading: Promise<void> = Promise.resolve();
+
+  private constructor(binding: Binding, log: Log) {
+    this.binding = binding;
+    this.log = log;
+    this.matcher = new Matcher(binding.snapshot, binding.resources.values());
+  }
+
+  /** Opens the port, then registers: the port proves that an earlier process of this name has stopped (R17). */
+  static async start(snapshot: Snapshot, log: Log): Promise<App> {
+    const notice = storeNotice(log);
+    const app = new App(await bindSnapshot(snapshot, notice), log);
+    try {
+      await app.listen();
+    } catch (error) {
+      await closeUnused(app.binding);
+      throw error;
+    }
+    return app;
+  }
+
+  /** Base URL of the gateway. */
+  get url(): string {
+    const { host } = this.binding.snapshot.server;
+    return `http://${host.includes(':') ? `[${host}]` : host}:${this.port}`;
+  }
+
+  /** The port in use, also where the configuration left it to the system. */
+  get port(): number {
+    const address = this.server?.addresses()[0];
+    return typeof address === 'object' ? address.port : 0;
+  }
+
+  /** Resolves when requests are served: migrated and registered. */
+  async whenReady(): Promise<void> {
+    while (!this.registered && !this.stopping) await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  get ready(): boolean {
+    return this.registered && !this.stopping;
+  }
+
+  /** Takes another configuration, as one snapshot, between requests. Rejects and changes nothing when it cannot be bound. */
+  async reload(snapshot: Snapshot): Promise<void> {
+    this.reloading = this.reloading.catch(() => undefined).then(async () => await this.swap(snapshot));
+    await this.reloading;
+  }
+
+  /** This replica's file is wrong: shown in status and log; the snapshot in force stays. */
+  async refuseFile(hash: string, problems: readonly string[]): Promise<void> {
+    this.log.error({ problems }, 'the configuration file is wrong; the one before stays in force');
+    await this.control?.requests.fileIsWrong(this.binding.snapshot, hash, problems).catch(() => undefined);
+  }
+
+  /** Lets requests end, works off what is under way, signs off. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearTimeout(this.startTimer);
+    await this.server?.close();
+    await Promise.all([...this.runtimes.values()].map((runtime) => closeRuntime(runtime)));
+    await this.control?.loop.close();
+    await closeUnused(this.binding);
+  }
+
+  private async listen(): Promise<void> {
+    const { server } = this.binding.snapshot;
+    this.server = await createGateway({
+      server,
+      matcher: () => this.matcher,
+      runtimeOf: (match) => (this.registered ? this.runtimes.get(match.resource.name) : undefined),
+      ready: () => this.ready,
+    });
+    await this.server.listen({ host: server.host, port: server.port });
+    this.connectControl(server.replica ?? `${hostname()}:${this.port}`);
+    this.begin();
+  }
+
+  /** A resource in mode legacy needs no control database, but where resources are must have been read once. */
+  private begin(): void {
+    this.register().catch((error: unknown) => {
+      this.log.warn({ error: (error as Error).message }, 'the control database is not ready; trying again');
+      if (!this.stopping) this.startTimer = setTimeout(() => this.begin(), START_RETRY);
+    });
+  }
+
+  private async register(): Promise<void> {
+    const { control } = this;
+    if (!control) return;
+    await this.prepare(this.binding);
+    await control.routes.register();
+    await control.requests.fileIs(this.binding.snapshot);
+    if (this.stopping) return;
+    this.registered = true;
+    control.loop.start();
+    this.log.info({ replica: control.replica, url: this.url }, 'serving');
+  }
+
+  private async prepare(binding: Binding): Promise<void> {
+    const report = await migrateAll(binding);
+    if (report.models.length + report.control.length + report.captured.length > 0) this.log.info({ ...report }, 'migrated');
+    await registerResources(binding.database, [...binding.resources.keys()]);
+  }
+
+  private connectControl(replica: string): void {
+    const { log } = this;
+    const { database, control } = this.binding;
+    const landing = () => longestDeadline(this.binding.snapshot);
+    const resource = (name: string) => this.binding.resources.get(name);
+    const identity = identify(replica);
+    const onChange = ({ resource: name }: { resource: string }) => this.runtimes.get(name)?.syncer.sweepSoon();
+    const routes = new Routes({ database, identity, landing, log, onChange });
+    const coordinator = new Coordinator({ database, resource, landing, log });
+    const requests = new Requests(database, new Switching(database, coordinator, resource), replica, log);
+    const resources = () => this.runtimes.values();
+    const loop = new ControlLoop({ database, url: control.url, identity, routes, coordinator, requests, resources, log });
+    this.control = { routes, loop, requests, replica };
+    this.openRuntimes(this.binding);
+  }
+
+  private openRuntimes(binding: Binding): void {
+    const { control, log } = this;
+    if (!control) return;
+    for (const resource of binding.resources.values()) {
+      const present = this.runtimes.get(resource.name);
+      if (present?.resource === resource) continue;
+      if (present) void closeRuntime(present);
+      const state = () => control.routes.state(resource.name);
+      const syncer = new Syncer({ resource, state, syncerOf: (name) => this.runtimes.get(name)?.syncer, log });
+      const comparer = new Comparer(resource, state, log);
+      this.runtimes.set(resource.name, { resource, routes: control.routes, syncer, comparer, replica: control.replica });
+      syncer.start();
+    }
+  }
+
+  private async swap(snapshot: Snapshot): Promise<void> {
+    const before = this.binding;
+    const next = await bindSnapshot(snapshot, storeNotice(this.log), before);
+    if (next.database !== before.database) {
+      await closeUnused(next, before);
+      throw new Error('the control store cannot be changed while the gateway runs; restart it');
+    }
+    // Tables and rows of resources that are new; the ones that there were are as they are.
+    if (this.registered) await this.prepare(next);
+    this.binding = next;
+    this.openRuntimes(next);
+    await this.control?.routes.refresh().catch(() => undefined);
+    // From here on every new request sees the new table, and none sees half of each.
+    this.matcher = new Matcher(next.snapshot, next.resources.values());
+    for (const [name, runtime] of this.runtimes) {
+      if (next.resources.has(name)) continue;
+      this.runtimes.delete(name);
+      void closeRuntime(runtime);
+    }
+    if (this.registered) await this.control?.requests.fileIs(snapshot);
+    this.control?.loop.lookNow();
+    this.log.info({ hash: snapshot.hash.slice(0, 12) }, 'another configuration is in force');
+    // Requests that began before still use the old stores.
+    setTimeout(() => void closeUnused(before, next), longestDeadline(before.snapshot)).unref();
+  }
+}
+
+async function closeRuntime({ syncer, comparer }: ResourceRuntime): Promise<void> {
+  await comparer.close();
+  await syncer.close();
+}
+
+function storeNotice(log: Log) {
+  return ({ store, message, details }: { store: string; message: string; details?: Record<string, unknown> }) =>
+    log.warn({ store, ...details }, message);
+}

@@ -1,0 +1,104 @@
+import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/configuration.ts';
+import { BanyanError } from '../domain/errors.ts';
+import type { ModelSpec } from '../domain/model.ts';
+import { Mapping } from '../mapping/mapping.ts';
+import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
+import { bindResource, referencesBetween, type BoundResource } from '../replication/resource.ts';
+import type { Store } from '../stores/contract.ts';
+import { readModels } from '../stores/prisma/model.ts';
+import { openStores, type StoreNotice } from '../stores/registry.ts';
+
+/** A snapshot bound to open stores: what the gateway and the command line work on. */
+export interface Binding {
+  snapshot: Snapshot;
+  stores: ReadonlyMap<string, Store>;
+  /** Settings of the store that holds the control schema. */
+  control: PrismaStoreSettings;
+  database: PostgresDatabase;
+  models: ReadonlyMap<string, ModelSpec>;
+  resources: ReadonlyMap<string, BoundResource>;
+}
+
+/** Connections for the journal and the control loop, apart from the store's: a busy product must not keep marks waiting. */
+const CONTROL_POOL = { max: 12, wait: 2_000 } as const;
+
+export function controlSettings(snapshot: Snapshot): PrismaStoreSettings {
+  const settings = snapshot.stores[snapshot.control];
+  if (settings?.kind !== 'prisma') throw new BanyanError('config-invalid', `control store "${snapshot.control}" is no prisma store`);
+  return settings;
+}
+
+/**
+ * Binds a snapshot. What has not changed since `before` is taken over: open stores, and resources whose settings are the
+ * same but for their mode, so that an edit of one resource does not disturb the others. Opens no connection.
+ */
+export async function bindSnapshot(snapshot: Snapshot, notice: StoreNotice, before?: Binding): Promise<Binding> {
+  const control = controlSettings(snapshot);
+  const kept = before && JSON.stringify(before.control) === JSON.stringify(control) ? before : undefined;
+  const database = kept?.database ?? openControl(control);
+  const models = await readModels(control.schema);
+  const stores = openStores(snapshot, notice, before);
+  const resourceOfModel = new Map(snapshot.resources.map((settings) => [settings.new.model, settings.name]));
+  const resources = new Map<string, BoundResource>();
+  for (const settings of snapshot.resources) {
+    const same = kept && sameBut(settings, kept.resources.get(settings.name), stores, kept.stores);
+    resources.set(settings.name, same || bindOne(settings, snapshot, models, stores, database, resourceOfModel));
+  }
+  return { snapshot, stores, control, database, models, resources };
+}
+
+function openControl(control: PrismaStoreSettings): PostgresDatabase {
+  const { url, timeout, statementTimeout } = control;
+  return openDatabase({ title: 'control database', role: 'control', url, timeout, statementTimeout, ...CONTROL_POOL });
+}
+
+function sameBut(
+  settings: ResourceSettings,
+  bound: BoundResource | undefined,
+  stores: ReadonlyMap<string, Store>,
+  storesBefore: ReadonlyMap<string, Store>,
+): BoundResource | undefined {
+  if (!bound) return undefined;
+  const plain = (of: ResourceSettings) => JSON.stringify({ ...of, mode: null });
+  const names = [settings.legacy.store, settings.new.store];
+  const storesKept = names.every((name) => stores.get(name) === storesBefore.get(name));
+  return storesKept && plain(settings) === plain(bound.settings) ? bound : undefined;
+}
+
+function bindOne(
+  settings: ResourceSettings,
+  snapshot: Snapshot,
+  models: ReadonlyMap<string, ModelSpec>,
+  stores: ReadonlyMap<string, Store>,
+  database: PostgresDatabase,
+  resourceOfModel: ReadonlyMap<string, string>,
+): BoundResource {
+  const model = models.get(settings.new.model);
+  if (!model) throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
+  const { legacy, new: next } = settings;
+  const mapping = new Mapping(model, { name: legacy.table, key: legacy.key }, settings.fields);
+  const timing = (store: string) => {
+    const { timeout, deadline } = snapshot.stores[store] as { timeout: number; deadline: number };
+    return { timeout, deadline };
+  };
+  return bindResource(
+    settings,
+    mapping,
+    { legacy: stores.get(legacy.store) as Store, new: stores.get(next.store) as Store },
+    { legacy: timing(legacy.store), new: timing(next.store) },
+    database,
+    referencesBetween(model.references, resourceOfModel),
+  );
+}
+
+/** The longest deadline of any store: after it nothing that a stopped process sent can land any more (A1); ms. */
+export function longestDeadline(snapshot: Snapshot): number {
+  return Math.max(...Object.values(snapshot.stores).map((store) => store.deadline));
+}
+
+/** Closes what `binding` has and `next` has not. */
+export async function closeUnused(binding: Binding, next?: Binding): Promise<void> {
+  const stores = [...binding.stores.values()].filter((store) => ![...(next?.stores.values() ?? [])].includes(store));
+  await Promise.allSettled(stores.map((store) => store.close()));
+  if (binding.database !== next?.database) await binding.database.close();
+}

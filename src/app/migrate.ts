@@ -1,0 +1,97 @@
+import { dirname, join } from 'node:path';
+import { stat } from 'node:fs/promises';
+import { BanyanError } from '../domain/errors.ts';
+import type { PrismaStoreSettings } from '../domain/configuration.ts';
+import { openDatabase } from '../postgres/database.ts';
+import { installCapture, missingCapture, type CapturedTable } from '../state/capture.ts';
+import { grantAccounts, migrateControl, pendingControlMigrations } from '../state/migrate.ts';
+import { migratePrisma, pendingMigrations } from '../stores/prisma/migrate.ts';
+import type { Binding } from './bind.ts';
+
+export interface MigrationReport {
+  /** Names of the migrations that were applied, or would be. */
+  models: string[];
+  control: string[];
+  /** Resources whose tables have got triggers. */
+  captured: string[];
+}
+
+/** Account for reports, if the database has it (E8). */
+const REPORTS_ACCOUNT = 'banyan_reports';
+
+/**
+ * Brings the new database up to date, as its owner: the Prisma migrations, the control schema, the triggers that mark
+ * writes, and the grants of the other accounts. Several processes may do it at the same time; doing it again changes
+ * nothing. `dryRun` only says what would be done.
+ */
+export async function migrateAll(binding: Binding, { dryRun = false } = {}): Promise<MigrationReport> {
+  const { control } = binding;
+  const paths = await migrationPaths(control);
+  const owner = openDatabase({
+    title: 'new database (owner)',
+    role: 'control',
+    url: control.ownerUrl,
+    max: 1,
+    wait: 5_000,
+    timeout: 120_000,
+    statementTimeout: 120_000,
+  });
+  try {
+    if (dryRun) {
+      const models = paths ? await pendingMigrations(paths) : [];
+      return { models, control: await pendingControlMigrations(owner), captured: [] };
+    }
+    const models = paths ? (await migratePrisma(paths)).applied : [];
+    const { applied } = await migrateControl(owner);
+    const captured: string[] = [];
+    for (const table of capturedTables(binding)) {
+      if ((await missingCapture(owner, table)).length === 0) continue;
+      await captureTable(owner, table);
+      captured.push(table.resource);
+    }
+    await grant(owner, binding);
+    return { models, control: applied, captured };
+  } finally {
+    await owner.close();
+  }
+}
+
+/** The tables of the new side whose writes are marked, one per resource. */
+export function capturedTables({ resources }: Binding): CapturedTable[] {
+  return [...resources.values()].map(({ name, mapping }) => ({
+    resource: name,
+    table: mapping.tables.new.name,
+    key: mapping.tables.new.key,
+  }));
+}
+
+async function captureTable(owner: Parameters<typeof installCapture>[0], table: CapturedTable): Promise<void> {
+  await installCapture(owner, table).catch((error: unknown) => {
+    const message = `triggers on "${table.table}" for resource ${table.resource}: ${(error as Error).message}`;
+    throw error instanceof BanyanError && error.code !== 'store-answer'
+      ? error
+      : new BanyanError('migration-failed', message, { cause: error });
+  });
+}
+
+async function grant(owner: Parameters<typeof grantAccounts>[0], binding: Binding): Promise<void> {
+  const accountOf = (url: string) => decodeURIComponent(new URL(url).username);
+  const { control } = binding;
+  const gateway = accountOf(control.url);
+  const { rows } = await owner.query<{ there: string }>('SELECT count(*)::text AS there FROM pg_roles WHERE rolname = $1', [
+    REPORTS_ACCOUNT,
+  ]);
+  const accounts = {
+    gateway: gateway === accountOf(control.ownerUrl) ? null : gateway,
+    reports: rows[0]?.there === '1' ? REPORTS_ACCOUNT : null,
+  };
+  await grantAccounts(owner, accounts, capturedTables(binding).map(({ table }) => table));
+}
+
+/** `migrations/` beside the Prisma schema; null where there is none: then the tables are somebody else's to make. */
+async function migrationPaths(control: PrismaStoreSettings) {
+  const isFolder = (path: string) => stat(path).then((found) => found.isDirectory(), () => false);
+  const folder = (await isFolder(control.schema)) ? control.schema : dirname(control.schema);
+  const migrations = join(folder, 'migrations');
+  return (await isFolder(migrations)) ? { url: control.ownerUrl, schema: control.schema, migrations } : null;
+}
