@@ -57,8 +57,7 @@ model Loose {
 
 t.test('a model becomes the table and the key that Prisma made of it', async (t) => {
   const models = await readModels(SCHEMA);
-  const { fields: _fields, ...client } = models.get('Client') as NonNullable<ReturnType<typeof models.get>>;
-  t.same(client, {
+  t.match(models.get('Client'), {
     name: 'Client',
     table: 'clients',
     key: 'id',
