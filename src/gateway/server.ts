@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import Fastify, { LogController, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../domain/configuration.ts';
 import { forwardRoutes } from './forward.ts';
 import type { Match, Matcher } from './match.ts';
@@ -28,14 +28,14 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const app = Fastify({
     bodyLimit: options.server.bodyLimit,
     logger: options.server.logLevel === 'silent' ? false : { level: 'warn', redact: ['req.headers'] },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: 'x-request-id',
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 1_000, ignoreTrailingSlash: false },
-    constraints: { banyan: matchConstraint(options.matcher) },
+    routerOptions: { maxParamLength: 1_000, constraints: { banyan: matchConstraint(options.matcher) } },
   });
-  const matchOf = (request: FastifyRequest): Match => (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
+  const matchOf = (request: FastifyRequest): Match =>
+    (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
   await app.register(async (scope) => {
     resourceRoutes(scope, { runtimeOf: options.runtimeOf, matchOf }, { banyan: 'resource' });
   });

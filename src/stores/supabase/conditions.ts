@@ -102,9 +102,12 @@ function listItem(text: string, column: ColumnSpec): string {
   return column.type === 'boolean' ? text : quoted(text);
 }
 
-/** Case-insensitive substring. PostgREST reads `*` in a LIKE pattern as `%`, with no escape: then a regular expression says it. */
+/** Text that has the value in it, whatever its case; a list that has the element; a document that has the members. */
 function containsText(value: Value, column: ColumnSpec, quote: (text: string) => string): string {
-  const text = conditionText(value, column);
+  const items = column.list && !Array.isArray(value) ? [value] : value;
+  const text = conditionText(items, column);
+  if (column.list || column.type === 'json') return `cs.${quote(text)}`;
+  // PostgREST reads `*` in a LIKE pattern as `%` and has no escape for it: then a regular expression says it.
   if (text.includes('*')) return `imatch.${quote(text.replace(/[\\^$.|?*+()[\]{}]/g, '\\$&'))}`;
   return `ilike.${quote(`%${text.replace(/[\\%_]/g, '\\$&')}%`)}`;
 }

@@ -37,7 +37,7 @@ export class SupabaseStore implements Store {
 
   async ping(): Promise<void> {
     // The root needs key, PostgREST and database; a table's name is not known here.
-    await readOpenApi(this.#channel, { title: `store "${this.name}"`, writes: false }, 'HEAD');
+    await readOpenApi(this.#channel, { title: `store "${this.name}"`, writes: false });
   }
 
   close(): Promise<void> {

@@ -52,7 +52,10 @@ export class SupabaseTable implements Table {
       return definition ? describedTable(definition, this.spec.key) : null;
     }
     return probedTable(this.spec, (column) =>
-      this.#requests.read((from) => from.select(columnName(column)).limit(1)),
+      // No row is wanted, and no row has a null key.
+      this.#requests.read((from) =>
+        from.select(columnName(column)).is(columnName(this.spec.key), null).limit(1),
+      ),
     );
   }
 
