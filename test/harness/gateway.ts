@@ -1,0 +1,150 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Failpoint } from '../../src/observability/failpoints.ts';
+import { ROOT, type Teardown } from './postgres.ts';
+import { until } from './wait.ts';
+
+/** The configuration file of a test: system E's own, with edits, in a folder of its own. */
+export interface TestConfig {
+  file: string;
+  text: string;
+  /** Writes another text in place. */
+  write(text: string): Promise<void>;
+  /** Edits the mode of a resource, as an operator with an editor does. */
+  setMode(resource: string, mode: string): Promise<void>;
+}
+
+/** Edits that make the road quick to walk: few reads to compare, short deadlines. */
+export const QUICK: readonly (readonly [RegExp, string])[] = [
+  [/shadowReads: \d+/g, 'shadowReads: 0'],
+  [/(kind: supabase\n)/, '$1    timeout: 1s\n    deadline: 3s\n'],
+  [/(kind: prisma\n)/, '$1    timeout: 2s\n    deadline: 6s\n'],
+  [/schema: prisma\/schema.prisma/, `schema: ${resolve(ROOT, 'prisma/schema.prisma')}`],
+];
+
+/** `edits`: pattern and replacement, applied to the project's own file after `QUICK`. */
+export async function testConfig(
+  t: Teardown,
+  edits: readonly (readonly [RegExp, string])[] = [],
+): Promise<TestConfig> {
+  const folder = await mkdtemp(join(tmpdir(), 'banyan-config-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const file = join(folder, 'routes.config.yaml');
+  const config: TestConfig = {
+    file,
+    text: [...QUICK, ...edits].reduce(
+      (text, [pattern, replacement]) => text.replace(pattern, replacement),
+      await readFile(resolve(ROOT, 'routes.config.yaml'), 'utf8'),
+    ),
+    async write(text) {
+      config.text = text;
+      await writeFile(file, text);
+    },
+    async setMode(resource, mode) {
+      const pattern = new RegExp(`(\\n  ${resource}:\\n    path: .*\\n    mode: )[\\w-]+`);
+      if (!pattern.test(config.text)) throw new Error(`the test's file has no resource ${resource}`);
+      await config.write(config.text.replace(pattern, `$1${mode}`));
+    },
+  };
+  await config.write(config.text);
+  return config;
+}
+
+export interface GatewayProcess {
+  url: string;
+  port: number;
+  pid: number;
+  /** Everything that it printed. */
+  output(): string;
+  /** SIGKILL, and wait until it is gone. */
+  kill(): Promise<void>;
+  /** SIGTERM, and wait for the orderly end; the exit code. */
+  stop(): Promise<number | null>;
+  /** SIGSTOP and SIGCONT. */
+  pause(): void;
+  resume(): void;
+  /** Resolves when the process has ended by itself, e.g. at a failpoint. */
+  ended: Promise<void>;
+  isRunning(): boolean;
+}
+
+export interface GatewayStart {
+  config: TestConfig;
+  /** Environment of the stores, e.g. of two sides. */
+  env: Record<string, string>;
+  /** 0: any free port. A restart under the same port is the same replica. */
+  port?: number;
+  failpoint?: `${Failpoint}=${'kill' | 'stop'}` | `${Failpoint}=${'kill' | 'stop'}@${number}`;
+}
+
+/** Starts a real gateway process and waits until it serves. */
+export async function startGateway(t: Teardown, start: GatewayStart): Promise<GatewayProcess> {
+  const port = start.port || (await freePort());
+  const child = spawn(process.execPath, ['--import', 'tsx', resolve(ROOT, 'src/main.ts')], {
+    cwd: ROOT,
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      ...start.env,
+      BANYAN_CONFIG: start.config.file,
+      PORT: String(port),
+      ...(start.failpoint ? { BANYAN_FAILPOINT: start.failpoint } : {}),
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const gateway = handle(child, port);
+  t.teardown(async () => {
+    gateway.resume();
+    await gateway.kill();
+  });
+  await until(
+    async () => !gateway.isRunning() || (await fetch(`${gateway.url}/_banyan/ready`)).status === 200,
+    {
+      what: 'the gateway serves',
+      timeout: 60_000,
+      every: 25,
+    },
+  );
+  if (!gateway.isRunning()) throw new Error(`the gateway ended at its start:\n${gateway.output()}`);
+  return gateway;
+}
+
+function handle(child: ChildProcess, port: number): GatewayProcess {
+  let output = '';
+  child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = new Promise<void>((done) => child.once('exit', () => done()));
+  const isRunning = () => child.exitCode === null && child.signalCode === null;
+  const signal = async (name: NodeJS.Signals) => {
+    if (isRunning()) child.kill(name);
+    await ended;
+  };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    port,
+    pid: child.pid as number,
+    output: () => output,
+    kill: async () => await signal('SIGKILL'),
+    stop: async () => {
+      await signal('SIGTERM');
+      return child.exitCode;
+    },
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void (isRunning() && child.kill('SIGCONT')),
+    ended,
+    isRunning,
+  };
+}
+
+async function freePort(): Promise<number> {
+  return await new Promise((done, failed) => {
+    const server = createServer().once('error', failed);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
