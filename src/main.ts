@@ -1,9 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import closeWithGrace from 'close-with-grace';
 import { App } from './app.ts';
-import { formatProblems } from './config/format-problems.ts';
+import { REAL_STORES, readEnvironment } from './config/environment.ts';
+import { formatProblem, formatProblems } from './config/format-problems.ts';
 import { loadConfig } from './config/load.ts';
 import { watchConfig } from './config/watch.ts';
 import { isBanyanError } from './domain/errors.ts';
@@ -11,11 +10,9 @@ import { createLog } from './observability/log.ts';
 
 const ROOT = process.cwd();
 const FILE = resolve(ROOT, process.env.BANYAN_CONFIG ?? 'routes.config.yaml');
-/** With these set, nothing is embedded. */
-const REAL_STORES = ['DATABASE_URL', 'SUPABASE_URL', 'SUPABASE_SERVICE_ROLE_KEY'] as const;
 
 async function main(): Promise<void> {
-  const env = { ...readEnvFile(), ...process.env };
+  const env = readEnvironment(FILE, process.env);
   const embedded = REAL_STORES.some((name) => env[name]) ? null : await startEmbedded();
   const all = { ...env, ...embedded?.env };
   const config = loadConfig({ file: FILE, env: all });
@@ -32,7 +29,7 @@ async function main(): Promise<void> {
     file: FILE,
     env: all,
     onChange: (snapshot) => void app.reload(snapshot).catch((error: unknown) => app.refuseFile(snapshot.hash, [(error as Error).message])),
-    onProblems: (problems, hash) => void app.refuseFile(hash, problems.map((problem) => problem.message)),
+    onProblems: (problems, hash) => void app.refuseFile(hash, problems.map((problem) => formatProblem(problem, ROOT))),
   });
   closeWithGrace({ delay: config.snapshot.server.shutdown, logger: false }, async ({ err }) => {
     if (err) log.error({ err }, 'an error that nobody caught ends the process');
@@ -53,12 +50,6 @@ async function startEmbedded() {
     fail((error as Error).message),
   );
   return { ...quickstart, welcome: (url: string) => welcome(url, quickstart.env) };
-}
-
-/** `.env` beside the configuration, below the real environment. */
-function readEnvFile(): NodeJS.Dict<string> {
-  const file = resolve(ROOT, '.env');
-  return existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
 }
 
 function startFailure(error: unknown, port: number): string {
