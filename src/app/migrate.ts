@@ -2,6 +2,7 @@ import { dirname, join } from 'node:path';
 import { stat } from 'node:fs/promises';
 import { BanyanError } from '../domain/errors.ts';
 import type { PrismaStoreSettings } from '../domain/configuration.ts';
+import type { Sql } from '../domain/sql.ts';
 import { openDatabase } from '../postgres/database.ts';
 import { installCapture, missingCapture, type CapturedTable } from '../state/capture.ts';
 import { grantAccounts, migrateControl, pendingControlMigrations } from '../state/migrate.ts';
@@ -39,18 +40,15 @@ export async function migrateAll(binding: Binding, { dryRun = false } = {}): Pro
   try {
     if (dryRun) {
       const models = paths ? await pendingMigrations(paths) : [];
-      return { models, control: await pendingControlMigrations(owner), captured: [] };
+      const uncaptured = (await uncapturedTables(owner, binding)).map(({ resource }) => resource);
+      return { models, control: await pendingControlMigrations(owner), captured: uncaptured };
     }
     const models = paths ? (await migratePrisma(paths)).applied : [];
     const { applied } = await migrateControl(owner);
-    const captured: string[] = [];
-    for (const table of capturedTables(binding)) {
-      if ((await missingCapture(owner, table)).length === 0) continue;
-      await captureTable(owner, table);
-      captured.push(table.resource);
-    }
+    const uncaptured = await uncapturedTables(owner, binding);
+    for (const table of uncaptured) await captureTable(owner, table);
     await grant(owner, binding);
-    return { models, control: applied, captured };
+    return { models, control: applied, captured: uncaptured.map(({ resource }) => resource) };
   } finally {
     await owner.close();
   }
@@ -63,6 +61,14 @@ export function capturedTables({ resources }: Binding): CapturedTable[] {
     table: mapping.tables.new.name,
     key: mapping.tables.new.key,
   }));
+}
+
+async function uncapturedTables(owner: Sql, binding: Binding): Promise<CapturedTable[]> {
+  const missing: CapturedTable[] = [];
+  for (const table of capturedTables(binding)) {
+    if ((await missingCapture(owner, table)).length > 0) missing.push(table);
+  }
+  return missing;
 }
 
 async function captureTable(owner: Parameters<typeof installCapture>[0], table: CapturedTable): Promise<void> {

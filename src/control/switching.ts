@@ -68,13 +68,19 @@ export class Switching {
   /** Walks towards a mode until it is reached, a guard refuses, or a switch turns round. */
   async walk(request: SwitchRequest): Promise<Walk> {
     const walk: Walk = { mode: 'legacy', walked: [], refused: null, turnedRound: null };
+    await this.remember(request, 'switch-asked', { mode: request.to, forced: [...request.forced.keys()] });
     for (;;) {
       const state = await this.whenOpen(request);
       walk.mode = state.mode;
       const step = stepsBetween(state.mode, request.to)[0];
-      if (!step) return walk;
+      if (!step) {
+        // Nothing to walk, yet the last word: what a file asked for before is not pursued any more.
+        if (walk.walked.length === 0) await this.noteWanted(request, request.to);
+        return walk;
+      }
       const answers = await this.answers(state, step);
       if (answers.some(({ guard, refusal }) => refusal && !request.forced.has(guard))) {
+        await this.remember(request, 'switch-refused', { mode: step.to, refusal: refusalText(answers) });
         return { ...walk, refused: { step, answers } };
       }
       const record = await this.make(request, state, step, answers);
@@ -111,15 +117,25 @@ export class Switching {
       await writeAudit(this.database, { actor: request.actor, action: 'guard-forced', resource: state.resource, details });
     }
     // Before the step: what a file asked for earlier must not walk it back at once.
-    if (request.source === 'command') {
-      const { resource, source, actor } = request;
-      await askFor(this.database, { resource, mode: step.to, source, actor });
-    }
+    await this.noteWanted(request, step.to);
     const begun = await this.coordinator.begin(state, step.to, request.actor);
     if (!begun) return null;
     const id = begun.switchId ?? (await this.lastSwitchId(state.resource));
     await this.whenOpen(request);
     return await readSwitch(this.database, id);
+  }
+
+  /** What a file asks for is remembered by whoever read it; it is tried again and again, and would fill the log. */
+  private async remember(
+    { source, actor, resource }: SwitchRequest,
+    action: 'switch-asked' | 'switch-refused',
+    details: Record<string, unknown>,
+  ): Promise<void> {
+    if (source === 'command') await writeAudit(this.database, { actor, action, resource, details });
+  }
+
+  private async noteWanted({ source, actor, resource }: SwitchRequest, mode: Mode): Promise<void> {
+    if (source === 'command') await askFor(this.database, { resource, mode, source, actor });
   }
 
   /** Coordinates whatever is under way until the resource is open. */
