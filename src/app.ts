@@ -8,8 +8,9 @@ import { identify } from './control/presence.ts';
 import { Requests } from './control/requests.ts';
 import { Routes } from './control/routes.ts';
 import { Switching } from './control/switching.ts';
-import type { Snapshot } from './domain/configuration.ts';
+import type { OperationSettings, Snapshot } from './domain/configuration.ts';
 import { Matcher } from './gateway/match.ts';
+import type { BoundOperation } from './gateway/operations.ts';
 import type { ResourceRuntime } from './gateway/runtime.ts';
 import { createGateway } from './gateway/server.ts';
 import type { Log } from './observability/log.ts';
@@ -106,11 +107,20 @@ export class App {
       server,
       matcher: () => this.matcher,
       runtimeOf: (match) => (this.registered ? this.runtimes.get(match.resource.name) : undefined),
+      operationOf: ({ operation }) => this.bindOperation(operation),
       ready: () => this.ready,
     });
     await this.server.listen({ host: server.host, port: server.port });
     this.connectControl(server.replica ?? `${hostname()}:${this.port}`);
     this.begin();
+  }
+
+  private bindOperation(settings: OperationSettings): BoundOperation | undefined {
+    const module = this.binding.operations.get(settings.name);
+    const runtimes = settings.resources
+      .map((name) => this.runtimes.get(name))
+      .filter((runtime) => runtime !== undefined);
+    return this.registered && module ? { settings, module, runtimes } : undefined;
   }
 
   /** A resource in mode legacy needs no control database, but where resources are must have been read once. */
@@ -135,7 +145,8 @@ export class App {
 
   private async prepare(binding: Binding): Promise<void> {
     const report = await migrateAll(binding);
-    if (report.models.length + report.control.length + report.captured.length > 0) this.log.info({ ...report }, 'migrated');
+    if (report.models.length + report.control.length + report.captured.length > 0)
+      this.log.info({ ...report }, 'migrated');
     await registerResources(binding.database, [...binding.resources.keys()]);
   }
 
@@ -145,12 +156,22 @@ export class App {
     const landing = () => longestDeadline(this.binding.snapshot);
     const resource = (name: string) => this.binding.resources.get(name);
     const identity = identify(replica);
-    const onChange = ({ resource: name }: { resource: string }) => this.runtimes.get(name)?.syncer.sweepSoon();
+    const onChange = ({ resource: name }: { resource: string }) =>
+      this.runtimes.get(name)?.syncer.sweepSoon();
     const routes = new Routes({ database, identity, landing, log, onChange });
     const coordinator = new Coordinator({ database, resource, landing, log });
     const requests = new Requests(database, new Switching(database, coordinator, resource), replica, log);
     const resources = () => this.runtimes.values();
-    const loop = new ControlLoop({ database, url: control.url, identity, routes, coordinator, requests, resources, log });
+    const loop = new ControlLoop({
+      database,
+      url: control.url,
+      identity,
+      routes,
+      coordinator,
+      requests,
+      resources,
+      log,
+    });
     this.control = { routes, loop, requests, replica };
     this.openRuntimes(this.binding);
   }
@@ -163,9 +184,20 @@ export class App {
       if (present?.resource === resource) continue;
       if (present) void closeRuntime(present);
       const state = () => control.routes.state(resource.name);
-      const syncer = new Syncer({ resource, state, syncerOf: (name) => this.runtimes.get(name)?.syncer, log });
+      const syncer = new Syncer({
+        resource,
+        state,
+        syncerOf: (name) => this.runtimes.get(name)?.syncer,
+        log,
+      });
       const comparer = new Comparer(resource, state, log);
-      this.runtimes.set(resource.name, { resource, routes: control.routes, syncer, comparer, replica: control.replica });
+      this.runtimes.set(resource.name, {
+        resource,
+        routes: control.routes,
+        syncer,
+        comparer,
+        replica: control.replica,
+      });
       syncer.start();
     }
   }
@@ -203,6 +235,13 @@ async function closeRuntime({ syncer, comparer }: ResourceRuntime): Promise<void
 }
 
 function storeNotice(log: Log) {
-  return ({ store, message, details }: { store: string; message: string; details?: Record<string, unknown> }) =>
-    log.warn({ store, ...details }, message);
+  return ({
+    store,
+    message,
+    details,
+  }: {
+    store: string;
+    message: string;
+    details?: Record<string, unknown>;
+  }) => log.warn({ store, ...details }, message);
 }

@@ -29,7 +29,7 @@ async function main(): Promise<void> {
     file: FILE,
     env: all,
     onChange: (snapshot) => void app.reload(snapshot).catch((error: unknown) => app.refuseFile(snapshot.hash, [(error as Error).message])),
-    onProblems: (problems, hash) => void app.refuseFile(hash, problems.map((problem) => formatProblem(problem, ROOT))),
+    onProblems: (problems, hash) => void app.refuseFile(hash ?? '', problems.map((problem) => formatProblem(problem, ROOT))),
   });
   closeWithGrace({ delay: config.snapshot.server.shutdown, logger: false }, async ({ err }) => {
     if (err) log.error({ err }, 'an error that nobody caught ends the process');

@@ -1,6 +1,8 @@
+import { pathToFileURL } from 'node:url';
 import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { ModelSpec } from '../domain/model.ts';
+import type { OperationModule } from '../gateway/operations.ts';
 import { Mapping } from '../mapping/mapping.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
 import { bindResource, referencesBetween, type BoundResource } from '../replication/resource.ts';
@@ -17,6 +19,8 @@ export interface Binding {
   database: PostgresDatabase;
   models: ReadonlyMap<string, ModelSpec>;
   resources: ReadonlyMap<string, BoundResource>;
+  /** The modules of operations, by the operation's name. */
+  operations: ReadonlyMap<string, OperationModule>;
 }
 
 /** Connections for the journal and the control loop, apart from the store's: a busy product must not keep marks waiting. */
@@ -24,7 +28,8 @@ const CONTROL_POOL = { max: 12, wait: 2_000 } as const;
 
 export function controlSettings(snapshot: Snapshot): PrismaStoreSettings {
   const settings = snapshot.stores[snapshot.control];
-  if (settings?.kind !== 'prisma') throw new BanyanError('config-invalid', `control store "${snapshot.control}" is no prisma store`);
+  if (settings?.kind !== 'prisma')
+    throw new BanyanError('config-invalid', `control store "${snapshot.control}" is no prisma store`);
   return settings;
 }
 
@@ -32,7 +37,11 @@ export function controlSettings(snapshot: Snapshot): PrismaStoreSettings {
  * Binds a snapshot. What has not changed since `before` is taken over: open stores, and resources whose settings are the
  * same but for their mode, so that an edit of one resource does not disturb the others. Opens no connection.
  */
-export async function bindSnapshot(snapshot: Snapshot, notice: StoreNotice, before?: Binding): Promise<Binding> {
+export async function bindSnapshot(
+  snapshot: Snapshot,
+  notice: StoreNotice,
+  before?: Binding,
+): Promise<Binding> {
   const control = controlSettings(snapshot);
   const kept = before && JSON.stringify(before.control) === JSON.stringify(control) ? before : undefined;
   const database = kept?.database ?? openControl(control);
@@ -42,14 +51,54 @@ export async function bindSnapshot(snapshot: Snapshot, notice: StoreNotice, befo
   const resources = new Map<string, BoundResource>();
   for (const settings of snapshot.resources) {
     const same = kept && sameBut(settings, kept.resources.get(settings.name), stores, kept.stores);
-    resources.set(settings.name, same || bindOne(settings, snapshot, models, stores, database, resourceOfModel));
+    resources.set(
+      settings.name,
+      same || bindOne(settings, snapshot, models, stores, database, resourceOfModel),
+    );
   }
-  return { snapshot, stores, control, database, models, resources };
+  return {
+    snapshot,
+    stores,
+    control,
+    database,
+    models,
+    resources,
+    operations: await loadOperations(snapshot),
+  };
+}
+
+async function loadOperations(snapshot: Snapshot): Promise<Map<string, OperationModule>> {
+  const modules = new Map<string, OperationModule>();
+  for (const { name, module: file } of snapshot.operations) {
+    const loaded = await (import(pathToFileURL(file).href) as Promise<OperationModule>).catch(
+      (error: unknown) => {
+        throw new BanyanError(
+          'config-invalid',
+          `operation ${name}: ${file} cannot be loaded: ${(error as Error).message}`,
+        );
+      },
+    );
+    if (!loaded.legacy && !loaded.new) {
+      throw new BanyanError(
+        'config-invalid',
+        `operation ${name}: ${file} exports neither "legacy" nor "new"`,
+      );
+    }
+    modules.set(name, loaded);
+  }
+  return modules;
 }
 
 function openControl(control: PrismaStoreSettings): PostgresDatabase {
   const { url, timeout, statementTimeout } = control;
-  return openDatabase({ title: 'control database', role: 'control', url, timeout, statementTimeout, ...CONTROL_POOL });
+  return openDatabase({
+    title: 'control database',
+    role: 'control',
+    url,
+    timeout,
+    statementTimeout,
+    ...CONTROL_POOL,
+  });
 }
 
 function sameBut(
@@ -74,7 +123,8 @@ function bindOne(
   resourceOfModel: ReadonlyMap<string, string>,
 ): BoundResource {
   const model = models.get(settings.new.model);
-  if (!model) throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
+  if (!model)
+    throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
   const { legacy, new: next } = settings;
   const mapping = new Mapping(model, { name: legacy.table, key: legacy.key }, settings.fields);
   const timing = (store: string) => {
@@ -98,7 +148,9 @@ export function longestDeadline(snapshot: Snapshot): number {
 
 /** Closes what `binding` has and `next` has not. */
 export async function closeUnused(binding: Binding, next?: Binding): Promise<void> {
-  const stores = [...binding.stores.values()].filter((store) => ![...(next?.stores.values() ?? [])].includes(store));
+  const stores = [...binding.stores.values()].filter(
+    (store) => ![...(next?.stores.values() ?? [])].includes(store),
+  );
   await Promise.allSettled(stores.map((store) => store.close()));
   if (binding.database !== next?.database) await binding.database.close();
 }

@@ -8,6 +8,7 @@ import { once, type Answer } from './idempotency.ts';
 import { readListQuery } from './list-query.ts';
 import type { Match } from './match.ts';
 import { allowedMethods, verbOf, type Verb } from './plan.ts';
+import { runOperation, type BoundOperation } from './operations.ts';
 import { readList, readRecord } from './reads.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { newKey, runWrite, type WriteRequest } from './writes.ts';
@@ -17,33 +18,66 @@ export type ResourceMatch = Match & { kind: 'resource' };
 /** What the routes need of the process. */
 export interface RouteContext {
   runtimeOf: (match: ResourceMatch) => ResourceRuntime | undefined;
+  /** An operation with everything that it needs; undefined while the gateway does not serve. */
+  operationOf: (match: Match & { kind: 'operation' }) => BoundOperation | undefined;
   matchOf: (request: FastifyRequest) => Match;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** One handler for every resource: which one, and in which mode, is looked up per request. */
-export function resourceRoutes(app: FastifyInstance, context: RouteContext, constraints: Record<string, string>): void {
+/** One handler for every resource and one for every operation: which one, and in which mode, is looked up per request. */
+export function resourceRoutes(app: FastifyInstance, context: RouteContext): void {
   app.removeAllContentTypeParsers();
   // As text: numbers that a double cannot hold must survive (domain/values.ts).
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => done(null, body));
-  app.addContentTypeParser(/^application\/.+\+json/, { parseAs: 'string' }, (_request, body, done) => done(null, body));
-  const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
-  app.route({
-    method: methods,
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  );
+  app.addContentTypeParser(/^application\/.+\+json/, { parseAs: 'string' }, (_request, body, done) =>
+    done(null, body),
+  );
+  const common = {
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     url: '/*',
     exposeHeadRoute: false,
-    constraints,
-    handler: async (request, reply) => await handle(context, request, reply),
-    errorHandler: (error, request, reply) => {
+    errorHandler: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       const match = context.matchOf(request);
       const envelope = match.kind === 'resource' ? match.resource.settings.envelope : 'success-data';
       void sendError(reply, envelope, fastifyFailure(error), request.id);
     },
+  };
+  app.route({
+    ...common,
+    constraints: { banyan: 'resource' },
+    handler: async (request, reply) => await handle(context, request, reply),
+  });
+  app.route({
+    ...common,
+    constraints: { banyan: 'operation' },
+    handler: async (request, reply) => await operate(context, request, reply),
   });
 }
 
-async function handle(context: RouteContext, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function operate(
+  context: RouteContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const operation = context.operationOf(context.matchOf(request) as Match & { kind: 'operation' });
+  const envelope = operation?.runtimes[0]?.resource.settings.envelope ?? 'success-data';
+  try {
+    if (!operation) throw new BanyanError('not-ready');
+    return await runOperation(operation, request, reply);
+  } catch (error) {
+    if (!isBanyanError(error)) request.log.error({ err: error }, 'an operation failed without a name for it');
+    return sendError(reply, envelope, error, request.id);
+  }
+}
+
+async function handle(
+  context: RouteContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
   const match = context.matchOf(request) as ResourceMatch;
   const { envelope } = match.resource.settings;
   try {
@@ -107,7 +141,9 @@ async function write(
   const given = record[mapping.keyField] === undefined ? null : mapping.keyOf(record);
   const key = match.key === null ? (given ?? newKey(runtime)) : keyIn(runtime, match);
   if (match.key !== null && given !== null && given !== key) {
-    throw invalid([{ field: mapping.keyField, message: `is "${given}", but the path names "${key}"; an id cannot change` }]);
+    throw invalid([
+      { field: mapping.keyField, message: `is "${given}", but the path names "${key}"; an id cannot change` },
+    ]);
   }
   const run = async (assigned: Key | null, repeated: boolean): Promise<Answer> => {
     const result = await runWrite(runtime, { verb, key: assigned, record, repeated });
@@ -122,7 +158,13 @@ async function write(
     return send(reply, status, body);
   }
   const text = typeof request.body === 'string' ? request.body : '';
-  const asked = { token: String(token), method: request.method, path: settings.path + (match.key ?? ''), body: text, key };
+  const asked = {
+    token: String(token),
+    method: request.method,
+    path: settings.path + (match.key ?? ''),
+    body: text,
+    key,
+  };
   const answer = await once(runtime, asked, run);
   if (answer.replayed) void reply.header('idempotency-replayed', 'true');
   return send(reply, answer.status, answer.body);
@@ -143,12 +185,18 @@ function readBody(runtime: ResourceRuntime, request: FastifyRequest, role: BodyR
 
 function invalid(problems: readonly { field: string; message: string }[]): BanyanError {
   const message = problems.map(({ field, message: text }) => (field ? `${field} ${text}` : text)).join('; ');
-  return new BanyanError('validation-failed', message, { details: problems.map((problem) => ({ ...problem })) });
+  return new BanyanError('validation-failed', message, {
+    details: problems.map((problem) => ({ ...problem })),
+  });
 }
 
 function keyIn(runtime: ResourceRuntime, match: ResourceMatch): Key {
   const key = acceptKey(runtime.resource.mapping, match.key ?? '');
-  if (key === null) throw new BanyanError('invalid-key', `"${match.key}" is not an id of ${runtime.resource.name} (${runtime.resource.mapping.keyType})`);
+  if (key === null)
+    throw new BanyanError(
+      'invalid-key',
+      `"${match.key}" is not an id of ${runtime.resource.name} (${runtime.resource.mapping.keyType})`,
+    );
   return key;
 }
 

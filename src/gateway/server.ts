@@ -4,14 +4,12 @@ import Fastify, { LogController, type FastifyInstance, type FastifyRequest } fro
 import type { ServerSettings } from '../domain/configuration.ts';
 import { forwardRoutes } from './forward.ts';
 import type { Match, Matcher } from './match.ts';
-import { resourceRoutes, type ResourceMatch } from './resource-routes.ts';
-import type { ResourceRuntime } from './runtime.ts';
+import { resourceRoutes, type RouteContext } from './resource-routes.ts';
 
-export interface GatewayOptions {
+export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operationOf'> {
   server: ServerSettings;
   /** The table in force; asked once per request. */
   matcher: () => Matcher;
-  runtimeOf: (match: ResourceMatch) => ResourceRuntime | undefined;
   /** Whether requests can be served: registered, and not shutting down. */
   ready: () => boolean;
 }
@@ -37,7 +35,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const matchOf = (request: FastifyRequest): Match =>
     (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
   await app.register(async (scope) => {
-    resourceRoutes(scope, { runtimeOf: options.runtimeOf, matchOf }, { banyan: 'resource' });
+    resourceRoutes(scope, { ...options, matchOf });
   });
   await app.register(async (scope) => ownRoutes(scope, options.ready));
   await app.register(async (scope) => {

@@ -48,7 +48,10 @@ export async function runWrite(runtime: ResourceRuntime, request: WriteRequest):
     try {
       const result = await PERFORM[plan.mark](runtime, plan, request, permit);
       permit.end();
-      return { ...result, secondary: plan.waitForSecondary ? await waitForSecondary(runtime, result.record) : null };
+      return {
+        ...result,
+        secondary: plan.waitForSecondary ? await waitForSecondary(runtime, result.record) : null,
+      };
     } catch (error) {
       const unknown = isBanyanError(error) && error.outcome === 'unknown';
       permit.end(unknown ? resource[plan.side].timing.deadline : 0);
@@ -100,7 +103,8 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: W
   const key = resource.mapping.keyOf(record);
   if (request.key !== null) answered(key);
   // D1: the writer adds the key that legacy has drawn.
-  else await nameMark(resource.database, resource.name, mark, key).then((id) => syncer.answered([{ id, key }]));
+  else
+    await nameMark(resource.database, resource.name, mark, key).then((id) => syncer.answered([{ id, key }]));
   return { record, side: plan.side };
 }
 
@@ -112,7 +116,8 @@ function nothingSent(error: unknown): never {
 
 /** R2: only a definite answer finishes the mark; without one it stays pending until its deadline. */
 function unanswered(error: unknown, finish: () => unknown): unknown {
-  if (!isBanyanError(error)) return new BanyanError('outcome-unknown', undefined, { outcome: 'unknown', cause: error });
+  if (!isBanyanError(error))
+    return new BanyanError('outcome-unknown', undefined, { outcome: 'unknown', cause: error });
   if (error.outcome === 'not-applied') finish();
   return error;
 }
@@ -126,7 +131,8 @@ function lateAnswer(resource: string): BanyanError {
 async function writeNew(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
   const record = await perform(runtime, runtime.resource.new, request);
   const key = runtime.resource.mapping.keyOf(record);
-  if (plan.sync) runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
+  if (plan.sync)
+    runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
   return { record, side: plan.side };
 }
 
@@ -149,7 +155,11 @@ async function perform(
   }
 }
 
-type PerformVerb = (runtime: ResourceRuntime, side: RecordSide, request: WriteRequest) => Promise<PublicRecord>;
+type PerformVerb = (
+  runtime: ResourceRuntime,
+  side: RecordSide,
+  request: WriteRequest,
+) => Promise<PublicRecord>;
 
 const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
   async create(runtime, side, { key, record, repeated }) {
@@ -160,7 +170,7 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
     }
     const { keyField } = runtime.resource.mapping;
     const keyed = key === null ? record : { [keyField]: runtime.resource.mapping.keyValue(key), ...record };
-    return await side.insert(touched(runtime, keyed));
+    return await side.insert(stampTouched(runtime, keyed));
   },
   replace: update,
   change: update,
@@ -171,8 +181,12 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
   },
 };
 
-async function update(runtime: ResourceRuntime, side: RecordSide, { key, record }: WriteRequest): Promise<PublicRecord> {
-  const changed = await side.update(key as Key, touched(runtime, record));
+async function update(
+  runtime: ResourceRuntime,
+  side: RecordSide,
+  { key, record }: WriteRequest,
+): Promise<PublicRecord> {
+  const changed = await side.update(key as Key, stampTouched(runtime, record));
   if (!changed) throw notFound(runtime, key);
   return changed;
 }
@@ -182,7 +196,7 @@ function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {
 }
 
 /** Fields that say when a record was last written (`@updatedAt`), unless the client has set them. */
-function touched({ resource }: ResourceRuntime, record: PublicRecord): PublicRecord {
+export function stampTouched({ resource }: ResourceRuntime, record: PublicRecord): PublicRecord {
   const result = { ...record };
   for (const field of resource.mapping.fields) {
     if (field.touched && result[field.name] === undefined) result[field.name] = new Date().toISOString();
@@ -190,7 +204,10 @@ function touched({ resource }: ResourceRuntime, record: PublicRecord): PublicRec
   return result;
 }
 
-async function waitForSecondary(runtime: ResourceRuntime, record: PublicRecord): Promise<'in-sync' | 'behind'> {
+async function waitForSecondary(
+  runtime: ResourceRuntime,
+  record: PublicRecord,
+): Promise<'in-sync' | 'behind'> {
   const key = runtime.resource.mapping.keyOf(record);
   try {
     const { synced } = await runtime.syncer.syncNow([key]);

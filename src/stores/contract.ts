@@ -1,6 +1,6 @@
 import type { ColumnSpec, KeyType } from '../domain/model.ts';
 import type { Condition, ListQuery, Operator } from '../domain/query.ts';
-import type { Sql } from '../domain/sql.ts';
+import type { Database, Sql } from '../domain/sql.ts';
 import type { Row } from '../domain/values.ts';
 import type { Key, StoreKind } from '../domain/words.ts';
 
@@ -15,6 +15,8 @@ export interface Store {
   readonly name: string;
   readonly kind: StoreKind;
   readonly capabilities: Capabilities;
+  /** Transactions over several of the store's tables; null where `capabilities.transactions` is false. */
+  readonly database: Database | null;
   /** A table or collection of the store. Costs nothing; looks at nothing. */
   table(spec: TableSpec): Table;
   /** Resolves when the store answers a trivial request with the configured account. */

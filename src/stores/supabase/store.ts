@@ -12,6 +12,7 @@ import { SupabaseTable } from './table.ts';
 export class SupabaseStore implements Store {
   readonly name: string;
   readonly kind = 'supabase';
+  readonly database = null;
   readonly capabilities: Capabilities = {
     transactions: false,
     changeFeed: 'none',
