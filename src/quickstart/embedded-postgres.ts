@@ -232,8 +232,3 @@ function running(
 function keepsProcess(client: pg.Client): { ref(): void; unref(): void } {
   return client as unknown as { ref(): void; unref(): void };
 }
-
-/** The folder of the quick start's Postgres in a project. */
-export function postgresFolder(project: string): string {
-  return join(project, '.banyan', 'postgres');
-}

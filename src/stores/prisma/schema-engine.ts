@@ -37,7 +37,8 @@ async function load(): Promise<EngineModule['SchemaEngine']> {
   const entry = createRequire(import.meta.url).resolve('@prisma/schema-engine-wasm/schema_engine_bg');
   const engine = (await import('@prisma/schema-engine-wasm/schema_engine_bg')) as unknown as EngineModule;
   const code = readFileSync(join(dirname(entry), 'schema_engine_bg.wasm'));
-  const { instance } = await WebAssembly.instantiate(code, { './schema_engine_bg.js': engine });
+  const imports = { './schema_engine_bg.js': { ...engine, ...timersThatDoNotHoldTheProcess(engine) } };
+  const { instance } = await WebAssembly.instantiate(code, imports);
   // The engine tells a panic's message to this global before it traps.
   Object.assign(globalThis, {
     PRISMA_WASM_PANIC_REGISTRY: { set_message: (message: string) => (panic = message) },
@@ -45,6 +46,13 @@ async function load(): Promise<EngineModule['SchemaEngine']> {
   engine.__wbg_set_wasm(instance.exports);
   instance.exports.__wbindgen_start();
   return engine.SchemaEngine;
+}
+
+/** The engine never clears the ten seconds for which it would wait for its lock: they must not keep a command alive. */
+function timersThatDoNotHoldTheProcess(engine: object): Record<string, unknown> {
+  const names = Object.keys(engine).filter((name) => name.startsWith('__wbg_setTimeout_'));
+  const start = (callback: () => void, delay: number) => setTimeout(callback, delay >>> 0).unref();
+  return Object.fromEntries(names.map((name) => [name, start]));
 }
 
 let panic: string | undefined;

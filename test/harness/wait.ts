@@ -1,0 +1,24 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/**
+ * Waits until `condition` answers something truthy, and answers that. A condition that throws does not hold yet.
+ * `timeout` (ms) is only the moment to give up: a test never depends on how long something takes.
+ */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { what, timeout = 30_000, every = 10 }: { what: string; timeout?: number; every?: number },
+): Promise<NonNullable<T>> {
+  const end = Date.now() + timeout;
+  let problem: unknown;
+  for (;;) {
+    try {
+      const answer = await condition();
+      if (answer) return answer;
+      problem = answer;
+    } catch (error) {
+      problem = error;
+    }
+    if (Date.now() > end) throw new Error(`Waited ${timeout} ms in vain until ${what}`, { cause: problem });
+    await pause(every);
+  }
+}
