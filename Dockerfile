@@ -1,0 +1,22 @@
+# The gateway alone: stores are given by URL. Node 24; 20 is supported until the next major version.
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY bin ./bin
+COPY prisma ./prisma
+COPY prisma.config.ts ./
+RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json tsconfig.json routes.config.schema.json routes.config.yaml ./
+COPY bin ./bin
+COPY prisma ./prisma
+COPY src ./src
+USER node
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.PORT??8080)+'/_banyan/ready').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+CMD ["node", "--import", "tsx", "src/main.ts"]
