@@ -22,6 +22,7 @@ export const QUICK: readonly (readonly [RegExp, string])[] = [
   [/shadowReads: \d+/g, 'shadowReads: 0'],
   [/(kind: supabase\n)/, '$1    timeout: 1s\n    deadline: 3s\n'],
   [/(kind: prisma\n)/, '$1    timeout: 2s\n    deadline: 6s\n'],
+  [/statementTimeout: 5s/, 'statementTimeout: 2s'],
   [/module: prisma\//g, `module: ${resolve(ROOT, 'prisma')}/`],
   [/schema: prisma\/schema.prisma/, `schema: ${resolve(ROOT, 'prisma/schema.prisma')}`],
 ];
