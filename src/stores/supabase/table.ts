@@ -61,7 +61,10 @@ export class SupabaseTable implements Table {
 
   async get(keys: readonly Key[]): Promise<Map<Key, Row>> {
     const found = new Map<Key, Row>();
-    if (keys.length === 0) return found;
+    if (keys.length <= 1) {
+      await this.#getBatch(keys, found);
+      return found;
+    }
     const limit = pLimit(BATCHES);
     await Promise.all(batches(keys).map((batch) => limit(() => this.#getBatch(batch, found))));
     return found;
