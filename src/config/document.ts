@@ -1,18 +1,21 @@
 import {
   type Alias,
   type Document,
+  type ErrorCode,
   LineCounter,
   type Node,
   type Pair,
+  type YAMLError,
   type YAMLMap,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   parseDocument,
+  visit,
 } from 'yaml';
 import { type Path, type Problem, pointer, problem } from './problem.ts';
-import { YAML_MISTAKES } from './yaml-mistakes.ts';
+import { YAML_MISTAKES, isBareVariable } from './yaml-mistakes.ts';
 
 /** Where a value stands in the text, as offsets. */
 interface Place {
@@ -57,21 +60,16 @@ export function readDocument(text: string, file: string): ConfigDocument {
       lineCounter: lines,
       merge: true,
       prettyErrors: false,
-      logLevel: 'silent',
+      logLevel: 'error',
     });
   } catch {
     // The parser is recursive: nesting of thousands of levels ends its stack.
     report(0, 'nesting that is too deep to read', 'a few levels');
     return { tree: undefined, problems, broken: true, locate: () => at(0), range: () => null };
   }
-  const mistakenLines = new Set<number>();
-  for (const mistake of [...document.errors, ...document.warnings]) {
-    const place = at(mistake.pos[0]);
-    // What follows on the same line is mostly a consequence of the first mistake.
-    if (mistakenLines.size !== mistakenLines.add(place.line).size) {
-      const { found, expected } = YAML_MISTAKES[mistake.code](text, mistake.pos[0]);
-      report(mistake.pos[0], found, expected);
-    }
+  for (const { code, pos } of firstMistakes(document, text)) {
+    const { found, expected } = YAML_MISTAKES[code](text, pos[0]);
+    report(code === 'MISSING_CHAR' ? openedAt(document, pos[0]) : pos[0], found, expected);
   }
   const places = new Map<string, Place>();
   const walker = new Walker(document, places, report);
@@ -88,6 +86,44 @@ export function readDocument(text: string, file: string): ConfigDocument {
         : null;
     },
   };
+}
+
+/** Mistakes after which the parser no longer knows where it is: those that come behind are their consequences. */
+const BREAKING: readonly ErrorCode[] = [
+  'BAD_INDENT',
+  'BLOCK_AS_IMPLICIT_KEY',
+  'BLOCK_IN_FLOW',
+  'IMPOSSIBLE',
+  'MISSING_CHAR',
+  'MULTILINE_IMPLICIT_KEY',
+  'TAB_AS_INDENT',
+  'UNEXPECTED_TOKEN',
+];
+
+/** The mistakes that are worth a message: one a line, and of the breaking ones the first. */
+function firstMistakes(document: Document.Parsed, text: string): YAMLError[] {
+  const all: YAMLError[] = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  const lines = new Set<number>();
+  let broken = false;
+  return all.filter(({ code, pos }) => {
+    const line = text.lastIndexOf('\n', pos[0] - 1);
+    const consequence = broken && BREAKING.includes(code) && !isBareVariable(text, pos[0]);
+    broken ||= BREAKING.includes(code);
+    if (consequence || lines.has(line)) return false;
+    lines.add(line);
+    return true;
+  });
+}
+
+/** Where the text in quotes begins that nobody closed: the parser reports where it ends, often far below. */
+function openedAt(document: Document.Parsed, offset: number): number {
+  let opened = offset;
+  visit(document, {
+    Scalar(_, { type, range }) {
+      if (type?.startsWith('QUOTE') && range?.[1] === offset) opened = range[0];
+    },
+  });
+  return opened;
 }
 
 function locate(
@@ -165,8 +201,8 @@ class Walker {
     if (target) return this.value(target, path, null, true);
     return this.stop(
       node.range?.[0] ?? 0,
-      `an alias of no anchor, "*${node.source}"`,
-      'the name of an anchor further up',
+      'an alias ("*…") of no anchor',
+      'the name of an anchor further up, or the text in quotes',
     );
   }
 

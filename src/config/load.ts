@@ -18,7 +18,7 @@ import { type Environment, type Filled, fillVariables } from './variables.ts';
 export type ConfigResult = { ok: true; snapshot: Snapshot } | { ok: false; problems: Problem[] };
 
 /** No real file comes near this many characters; a log that was named by mistake does. */
-const LONGEST_TEXT = 2_000_000;
+const LONGEST_TEXT = 500_000;
 
 /** Reads and validates a file. Never throws: a file that cannot be read is a problem too. */
 export function loadConfig(source: { file: string; env: Environment }): ConfigResult {
@@ -36,7 +36,7 @@ export function decodeConfig(content: Uint8Array): string {
 }
 
 /** SHA-256 of the text, as `Snapshot.hash`. */
-export function configHash(text: string): string {
+export function configHash(text: string | Uint8Array): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
@@ -75,12 +75,13 @@ export function parseConfig(text: string, file: string, env: Environment, disk: 
 
 /** Violations of the schema, one per place; none where a variable already is what is wrong. */
 function schemaFindings({ tree, findings, sources }: Filled): Finding[] {
-  const taken = new Set(findings.map(({ path }) => pointer(path)));
+  const place = ({ path, at }: Finding) => `${at} ${pointer(path)}`;
+  const taken = new Set(findings.map(place));
   const result: Finding[] = [];
   for (const error of violations(tree ?? null)) {
     const finding = schemaFinding(error, tree);
-    if (!finding || taken.has(pointer(finding.path))) continue;
-    taken.add(pointer(finding.path));
+    if (!finding || taken.has(place(finding))) continue;
+    taken.add(place(finding));
     result.push(masked(finding, sources));
   }
   return result;

@@ -47,12 +47,16 @@ export function pointer(path: Path): string {
 
 const LONGEST = 60;
 
+/** A URL with a password, a JSON web token or the keys of common services: may have been put in the wrong place. */
+const LIKE_A_SECRET = /:\/\/[^/\s]*:[^/\s]*@|\beyJ[\w-]{8}|\bsb_secret_|\bsk[-_]\w{8}/;
+
 /** A value as a message shows it. Never call it with a secret. */
 export function shown(value: unknown): string {
   if (value === null || value === undefined) return 'nothing';
-  if (Array.isArray(value)) return value.length === 1 ? 'a list of 1' : `a list of ${value.length}`;
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object') return 'a mapping';
   if (typeof value !== 'string') return `${value as number | boolean}`;
+  if (LIKE_A_SECRET.test(value)) return 'a text that looks like a secret (not shown)';
   return JSON.stringify(value.length > LONGEST ? `${value.slice(0, LONGEST)}…` : value);
 }
 

@@ -90,35 +90,69 @@ function expectedBy(schema: SchemaNode, near: SchemaNode, error: ErrorObject): s
 
 /** What was probably meant by a value that does not fit, or null. */
 function betterValue(data: unknown, schema: SchemaNode): string | null {
+  if (schema.type === 'boolean') return yesOrNo(data);
   if (schema.enum) return typeof data === 'string' ? quoted(nearest(data, schema.enum)) : null;
-  if (typeof data === 'number' && schema.pattern?.includes('(ms|s|m|h)'))
-    return quoted(`${data}s`, schema.pattern);
-  if (typeof data === 'number' && schema.pattern?.includes('%')) return quoted(`${data}%`, schema.pattern);
-  if (typeof data !== 'string' || !schema.pattern) return schema.type === 'boolean' ? yesOrNo(data) : null;
-  const tidy = data.trim().replace(/\s+/g, '').toLowerCase();
-  const shorter = tidy.replace(/(sec|secs|seconds?)$/, 's').replace(/(min|mins|minutes?)$/, 'm');
-  const path = tidy.startsWith('/') ? tidy : `/${tidy}`;
-  const candidates = [tidy, shorter, path.replace(/\?.*$/, '').replace(/\/+/g, '/').replace(/\/$/, '')];
-  return (
-    candidates.map((candidate) => quoted(candidate, schema.pattern)).find((text) => text !== null) ?? null
-  );
+  const { pattern } = schema;
+  if (pattern === undefined || (typeof data !== 'string' && typeof data !== 'number')) return null;
+  const form = FORMS.find(({ marker }) => pattern.includes(marker));
+  const candidates = form?.candidates(typeof data === 'string' ? tidy(data) : data) ?? [];
+  return quoted(candidates.find((candidate) => new RegExp(pattern).test(candidate)) ?? null);
 }
+
+/** Slips in texts of a certain form; a form is known by a part of its pattern. */
+const FORMS: readonly { marker: string; candidates(value: string | number): string[] }[] = [
+  {
+    marker: '(ms|s|m|h)',
+    candidates: (value) =>
+      typeof value === 'number'
+        ? [`${value}s`]
+        : [
+            value,
+            value
+              .replace(/sec(ond)?s?$/, 's')
+              .replace(/min(ute)?s?$/, 'm')
+              .replace(/hours?$/, 'h'),
+          ],
+  },
+  {
+    marker: '(b|kb|mb|gb)',
+    candidates: (value) => (typeof value === 'number' ? [`${value}b`] : [value, `${value}b`]),
+  },
+  {
+    marker: ')%$',
+    // 0.05 is more likely a fraction than a twentieth of a percent; 1 may be either.
+    candidates: (value) => {
+      const number = Number(value);
+      return number === 1 ? [] : [`${number < 1 ? Number((number * 100).toPrecision(9)) : number}%`];
+    },
+  },
+  {
+    marker: '^(/',
+    candidates: (value) => [
+      `/${value}`
+        .replace(/[?#].*$/, '')
+        .replace(/\/+/g, '/')
+        .replace(/\/$/, ''),
+    ],
+  },
+];
+
+function tidy(text: string): string {
+  return text.replace(/\s+/g, '').toLowerCase();
+}
+
+const WORDS: Readonly<Record<string, readonly unknown[]>> = {
+  true: ['yes', 'on', 'true', 1],
+  false: ['no', 'off', 'false', 0],
+};
 
 function yesOrNo(data: unknown): string | null {
-  const words: Readonly<Record<string, string>> = {
-    yes: 'true',
-    on: 'true',
-    true: 'true',
-    no: 'false',
-    off: 'false',
-    false: 'false',
-  };
-  const word = String(data).toLowerCase();
-  return Object.hasOwn(words, word) ? (words[word] ?? null) : null;
+  const word = typeof data === 'string' ? data.toLowerCase() : data;
+  return Object.keys(WORDS).find((name) => WORDS[name]?.includes(word)) ?? null;
 }
 
-function quoted(text: string | null, pattern = ''): string | null {
-  return text !== null && new RegExp(pattern).test(text) ? `"${text}"` : null;
+function quoted(text: string | null): string | null {
+  return text === null ? null : `"${text}"`;
 }
 
 /** A JSON pointer as a path; items of lists become numbers. */

@@ -1,5 +1,5 @@
 import { type Finding, type Path, pointer, shown } from './problem.ts';
-import { schemaAt } from './schema.ts';
+import { SCHEMA, schemaAt } from './schema.ts';
 import { nearest } from './suggest.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -57,6 +57,8 @@ function fill(text: string, path: Path, environment: Environment, findings: Find
       ...(suggestion === undefined ? {} : { suggestion }),
     });
   if (!ALLOWED.includes(String(path[0]))) {
+    // Below an unknown key it is the key that is wrong; the schema says so.
+    if (!Object.hasOwn(SCHEMA.properties ?? {}, path[0] ?? '')) return null;
     wrong(shown(text), 'plain text: ${NAME} may stand in server, upstream and stores only');
     return null;
   }
@@ -73,10 +75,13 @@ function fill(text: string, path: Path, environment: Environment, findings: Find
     const value = environment[name] || fallback;
     if (value !== undefined) return value;
     const state = environment[name] === undefined ? 'not set' : 'empty';
-    const near = nearest(
-      name,
-      Object.keys(environment).filter((other) => environment[other]),
-    );
+    const near =
+      environment[name] !== undefined
+        ? null
+        : nearest(
+            name,
+            Object.keys(environment).filter((other) => environment[other]),
+          );
     wrong(
       `\${${name}}, which is ${state} in the environment`,
       `a value of ${name}`,

@@ -45,7 +45,10 @@ export const YAML_MISTAKES: Readonly<Record<ErrorCode, Explain>> = {
     'something left open or missing: a quote, a bracket, a comma, or a space behind a colon',
     'it closed or added before this place',
   ),
-  MULTILINE_IMPLICIT_KEY: always('a key that goes over several lines', '"name: value" on one line'),
+  MULTILINE_IMPLICIT_KEY: always(
+    'a line without ": ", or a key over several lines',
+    '"name: value" with a space behind the colon',
+  ),
   MULTIPLE_ANCHORS: always('two anchors for one value', 'one anchor'),
   MULTIPLE_DOCS: always('a second document ("---")', 'one document a file'),
   MULTIPLE_TAGS: always('two tags for one value', 'no tag'),
@@ -54,7 +57,7 @@ export const YAML_MISTAKES: Readonly<Record<ErrorCode, Explain>> = {
   TAB_AS_INDENT: always('a tab as indentation', 'spaces'),
   TAG_RESOLVE_FAILED: always('a tag ("!…") that is not known', 'the value without a tag'),
   UNEXPECTED_TOKEN: (text, offset) =>
-    text.slice(offset - 1, offset + 1) === '${'
+    isBareVariable(text, offset)
       ? {
           found: 'a "${NAME}" without quotes between braces or brackets',
           expected: '"${NAME}" in quotes, or one line a setting',
@@ -68,4 +71,9 @@ export const YAML_MISTAKES: Readonly<Record<ErrorCode, Explain>> = {
 /** The key at a place; a key is no secret. */
 function wordAt(text: string, offset: number): string {
   return /^["']?([^"':\s]{0,60})/.exec(text.slice(offset, offset + 64))?.[1] ?? '';
+}
+
+/** Whether the brace at this place begins a `${NAME}` that should be in quotes. */
+export function isBareVariable(text: string, offset: number): boolean {
+  return text.slice(offset - 1, offset + 1) === '${';
 }

@@ -48,9 +48,10 @@ export function* storesFitTheirSide(draft: Draft): Iterable<Finding> {
 /** R1: with `new` as primary, a mark is made in the write's own transaction, so both need one database. */
 export function* newSideIsControl(draft: Draft): Iterable<Finding> {
   const control = controlOf(draft);
+  if (control === null || draft.config.stores?.[control]?.kind !== 'prisma') return;
   for (const [name, resource] of resourcesOf(draft)) {
     const store = resource.new?.store;
-    if (control === null || store === undefined || store === control) continue;
+    if (store === undefined || store === control) continue;
     if (draft.config.stores?.[store]?.kind !== 'prisma') continue;
     yield {
       path: ['resources', name, 'new', 'store'],
