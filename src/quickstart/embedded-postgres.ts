@@ -72,6 +72,9 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     const { server, ended } = await findOrLaunch(program, folder, data, options);
     const user = await occupy(server.port, password, options.use, deadline, ended);
     if (user instanceof pg.Client) {
+      if (ended === null && options.use === 'exclusive') {
+        options.log(`Going on with the Postgres that an earlier start left running (process ${server.pid}).`);
+      }
       await rememberPort(folder, 'postgres', server.port);
       return running(server, folder, password, user, options);
     }
@@ -92,11 +95,7 @@ async function findOrLaunch(
   options: EmbeddedPostgresOptions,
 ): Promise<{ server: ServerProcess; ended: Promise<string> | null }> {
   const found = await findServer(data);
-  if (found) {
-    if (options.use === 'exclusive')
-      options.log(`Going on with the Postgres that is running in ${folder} (process ${found.pid}).`);
-    return { server: found, ended: null };
-  }
+  if (found) return { server: found, ended: null };
   const before = await rememberedPort(folder, 'postgres');
   const port = await freePort(before);
   if (before !== null && port !== before)
@@ -205,11 +204,13 @@ function running(
   if (options.use === 'exclusive') process.once('exit', lastWord);
   // A test that has nothing else to do may end.
   else keepsProcess(user).unref();
-  const stop = async () => {
+  const end = async () => {
     process.off('exit', lastWord);
     await user.end().catch(() => {});
     await stopServer(server);
   };
+  let stopping: Promise<void> | undefined;
+  const stop = () => (stopping ??= end());
   return {
     host: HOST,
     port: server.port,

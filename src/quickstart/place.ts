@@ -16,7 +16,7 @@ export interface Account {
  */
 export async function preparePlace(wanted: string, account: Account | null, log: Log): Promise<string> {
   let folder = resolve(wanted);
-  const obstacle = account && (await obstacleFor(dirname(folder), account));
+  const obstacle = account && (await obstacleFor(folder, account));
   if (obstacle) {
     folder = join('/var/tmp', `banyan-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
     log(`${obstacle} is closed to the account that runs Postgres; its data is kept in ${folder} instead.`);
@@ -29,13 +29,20 @@ export async function preparePlace(wanted: string, account: Account | null, log:
   return folder;
 }
 
-/** Makes a folder with exactly this mode, whatever the umask is; leaves one that exists as it is. */
+/** Makes a folder with exactly this mode, whatever the umask is, and its parents open to enter; keeps what exists. */
 export async function makeFolder(folder: string, mode: number): Promise<void> {
   try {
-    if (await mkdir(folder, { recursive: true })) await chmod(folder, mode);
+    await mkdir(folder);
+    await chmod(folder, mode);
   } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return;
+    if (code === 'ENOENT' && dirname(folder) !== folder) {
+      await makeFolder(dirname(folder), 0o755);
+      return makeFolder(folder, mode);
+    }
     throw new QuickstartTrouble(
-      `The data folder ${folder} cannot be made (${codeOf(error) ?? String(error)}). ` +
+      `The data folder ${folder} cannot be made (${code ?? String(error)}). ` +
         'Make its parent folder writable for this user, or start in a folder that is.',
       error,
     );
@@ -75,7 +82,7 @@ async function remember(file: string, text: string): Promise<string> {
       );
     }
   } finally {
-    await rm(draft, { force: true });
+    await rm(draft, { force: true }).catch(() => {});
   }
   return readFile(file, 'utf8');
 }

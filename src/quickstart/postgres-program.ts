@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, readFile, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -71,13 +72,7 @@ async function copyPrograms(native: string, spare: string, log: Log): Promise<st
   };
   const copy = join(spare, `programs-${description.version}`);
   const draft = `${copy}.${process.pid}`;
-  if (
-    await readFile(join(copy, 'bin', 'postgres')).then(
-      () => true,
-      () => false,
-    )
-  )
-    return copy;
+  if (existsSync(copy)) return copy;
   log(`The account that runs Postgres cannot reach ${native}; its programs are copied to ${copy}.`);
   await cp(native, draft, { recursive: true, verbatimSymlinks: true });
   // Renamed when complete, so that nobody ever starts half a copy; whoever is second drops his own.

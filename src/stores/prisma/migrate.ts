@@ -2,7 +2,14 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { BanyanError } from '../../domain/errors.ts';
-import { type MigrationList, type SchemasContainer, withSchemaEngine } from './schema-engine.ts';
+import {
+  type MigrationList,
+  type SchemaEngine,
+  type SchemasContainer,
+  type ScriptFailure,
+  connectFailure,
+  withSchemaEngine,
+} from './schema-engine.ts';
 
 export interface MigrationPaths {
   /** Connection URL of the owner of the database. Secret. */
@@ -25,33 +32,29 @@ const MIGRATION_LOCK = 0x62616e6d;
  * applies and the others find nothing left. Throws `migration-failed` with the name of the migration.
  */
 export async function migratePrisma(paths: MigrationPaths): Promise<{ applied: string[] }> {
-  return alone(paths.url, () =>
-    withSchemaEngine(paths.url, [], async (engine) => {
-      const migrationsList = readMigrations(paths.migrations);
-      const history = await engine.diagnoseMigrationHistory({
-        migrationsList,
-        optInToShadowDatabase: false,
-        filters: FILTERS,
-      });
-      const [failed] = history.failedMigrationNames;
-      if (failed) throw failedBefore(failed);
-      const [edited] = history.editedMigrationNames;
-      if (edited) throw changedSince(edited);
-      const result = await engine.applyMigrations({ migrationsList, filters: FILTERS });
-      return { applied: result.appliedMigrationNames };
-    }),
-  );
+  const migrationsList = readMigrations(paths.migrations);
+  const apply = async (engine: SchemaEngine) => {
+    const history = await diagnose(engine, migrationsList);
+    const [failed] = history.failedMigrationNames;
+    if (failed) throw failedBefore(failed);
+    const [edited] = history.editedMigrationNames;
+    if (edited) throw changedSince(edited);
+    const result = await engine.applyMigrations({ migrationsList, filters: FILTERS });
+    return { applied: result.appliedMigrationNames };
+  };
+  const explain = async (message: string, failed: ScriptFailure | undefined, engine: SchemaEngine) => {
+    const name = (await diagnose(engine, migrationsList)).failedMigrationNames[0];
+    if (!name || !failed) return `The schema engine failed: ${message}`;
+    return failedNow(name, failed, await forgetFailure(engine, name, failed.script));
+  };
+  return alone(paths.url, () => withSchemaEngine(paths.url, [], apply, explain));
 }
 
 /** Names of the migrations that the database does not have yet, in their order. */
 export async function pendingMigrations(paths: MigrationPaths): Promise<string[]> {
+  const migrationsList = readMigrations(paths.migrations);
   return withSchemaEngine(paths.url, [], async (engine) => {
-    const migrationsList = readMigrations(paths.migrations);
-    const { history, failedMigrationNames } = await engine.diagnoseMigrationHistory({
-      migrationsList,
-      optInToShadowDatabase: false,
-      filters: FILTERS,
-    });
+    const { history, failedMigrationNames } = await diagnose(engine, migrationsList);
     const unapplied = history && 'unappliedMigrationNames' in history ? history.unappliedMigrationNames : [];
     return [...new Set([...failedMigrationNames, ...unapplied])].sort();
   });
@@ -79,6 +82,20 @@ export async function schemaDifference(paths: Pick<MigrationPaths, 'url' | 'sche
 
 const FILTERS = { externalTables: [], externalEnums: [] };
 
+function diagnose(engine: SchemaEngine, migrationsList: MigrationList) {
+  return engine.diagnoseMigrationHistory({ migrationsList, optInToShadowDatabase: false, filters: FILTERS });
+}
+
+/**
+ * A script is one transaction unless it says otherwise itself, so Postgres has undone a failed one and it may simply
+ * be tried again. Answers whether that is so.
+ */
+async function forgetFailure(engine: SchemaEngine, migrationName: string, script: string): Promise<boolean> {
+  if (/\b(BEGIN|COMMIT|CONCURRENTLY|START\s+TRANSACTION)\b/i.test(script)) return false;
+  await engine.markMigrationRolledBack({ migrationName });
+  return true;
+}
+
 function readSchema(path: string): SchemasContainer {
   const names = statSync(path).isDirectory()
     ? readdirSync(path, { recursive: true, encoding: 'utf8' })
@@ -90,6 +107,8 @@ function readSchema(path: string): SchemasContainer {
 }
 
 function readMigrations(folder: string): MigrationList {
+  if (!existsSync(folder))
+    throw new BanyanError('migration-failed', `There is no folder of migrations at ${folder}.`);
   const lockfile = join(folder, 'migration_lock.toml');
   const names = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join(folder, entry.name, 'migration.sql')))
@@ -121,7 +140,7 @@ async function alone<T>(url: string, work: () => Promise<T>): Promise<T> {
   });
   client.on('error', () => {});
   try {
-    await client.connect();
+    await client.connect().catch((error: unknown) => Promise.reject(connectFailure(error)));
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     return await work();
   } finally {
@@ -129,11 +148,25 @@ async function alone<T>(url: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+function failedNow(name: string, { script, error }: ScriptFailure, undone: boolean): string {
+  const line = error.position ? `, line ${script.slice(0, Number(error.position)).split('\n').length}` : '';
+  const remedy = undone
+    ? 'It was undone as a whole, and nothing after it was applied. Correct its SQL and migrate again.'
+    : `It has transactions of its own, so a part of it may be in force. ${howToResolve(name)}`;
+  return `The migration "${name}" failed: ${error.message} (SQLSTATE ${error.code}${line}). ${remedy}`;
+}
+
 function failedBefore(name: string): BanyanError {
   return new BanyanError(
     'migration-failed',
-    `The migration "${name}" failed in an earlier run and was not resolved. Correct its SQL and what it left in the ` +
-      `database, then remove its row from "_prisma_migrations" (or run "prisma migrate resolve --rolled-back ${name}").`,
+    `The migration "${name}" failed or was broken off in an earlier run. ${howToResolve(name)}`,
+  );
+}
+
+function howToResolve(name: string): string {
+  return (
+    'Correct its SQL and what it left in the database, then delete its unfinished row from "_prisma_migrations" ' +
+    `(or run "prisma migrate resolve --rolled-back ${name}") and migrate again.`
   );
 }
 

@@ -10,11 +10,13 @@ import {
   DriverAdapterError,
   bindMigrationAwareSqlAdapterFactory,
 } from '@prisma/driver-adapter-utils';
+import type * as Wasm from '@prisma/schema-engine-wasm';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 import { BanyanError } from '../../domain/errors.ts';
+import { type Party, failure } from '../../postgres/errors.ts';
 
-export type { MigrationList, SchemasContainer } from '@prisma/schema-engine-wasm';
+export type { MigrationList, SchemaEngine, SchemasContainer } from '@prisma/schema-engine-wasm';
 
 /** Node's own, which its type package leaves to the browser's. */
 declare const WebAssembly: {
@@ -26,7 +28,7 @@ declare const WebAssembly: {
 interface WasmExports {
   __wbindgen_start(): void;
 }
-type EngineModule = typeof import('@prisma/schema-engine-wasm') & {
+type EngineModule = typeof Wasm & {
   __wbg_set_wasm(exports: WasmExports): void;
 };
 
@@ -57,40 +59,71 @@ function timersThatDoNotHoldTheProcess(engine: object): Record<string, unknown> 
 
 let panic: string | undefined;
 
-/** Runs `work` with a schema engine on a database. The engine's errors become `migration-failed`. */
+/** What the database is called in messages. */
+const PARTY: Party = { title: "the database to migrate, with its owner's account,", role: 'store' };
+
+/** The error of the catalogue for a connection that failed. */
+export function connectFailure(error: unknown): BanyanError {
+  return failure(error, PARTY, 'connect');
+}
+
+/** What Postgres said of the last script that an engine ran, for the engine itself mangles some of it. */
+export interface ScriptFailure {
+  script: string;
+  error: pg.DatabaseError;
+}
+
+/**
+ * Runs `work` with a schema engine on a database. The engine's own errors become `migration-failed`; `explain` may
+ * find better words for them.
+ */
 export async function withSchemaEngine<T>(
   url: string,
   datamodels: [string, string][],
   work: (engine: SchemaEngine) => Promise<T>,
+  explain: (
+    message: string,
+    failed: ScriptFailure | undefined,
+    engine: SchemaEngine,
+  ) => Promise<string> = async (message) => `The schema engine failed: ${message}`,
 ): Promise<T> {
   const Engine = await (loaded ??= load());
   const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'banyan migrate' });
-  const adapter = bindMigrationAwareSqlAdapterFactory(new SchemaEngineAdapter(pool));
   let engine: SchemaEngine | undefined;
   try {
-    engine = await Engine.new({ datamodels: datamodels.length ? datamodels : undefined }, () => {}, adapter);
-    return await work(engine);
+    await pool.query('SELECT').catch((error: unknown) => Promise.reject(connectFailure(error)));
+    const adapter = new SchemaEngineAdapter(pool);
+    const options = { datamodels: datamodels.length ? datamodels : undefined };
+    engine = await Engine.new(options, () => {}, bindMigrationAwareSqlAdapterFactory(adapter));
+    const ready = engine;
+    return await work(engine).catch(async (error: unknown) => {
+      if (error instanceof BanyanError) throw error;
+      throw new BanyanError('migration-failed', await explain(messageOf(error), adapter.failed, ready), {
+        cause: error,
+      });
+    });
   } catch (error) {
     throw error instanceof BanyanError
       ? error
-      : new BanyanError('migration-failed', describe(error), { cause: error });
+      : new BanyanError('migration-failed', messageOf(error), { cause: error });
   } finally {
     engine?.free();
     await pool.end();
   }
 }
 
-/** What the engine says of an error: a user-facing message where there is one, which names the migration. */
-function describe(error: unknown): string {
+/** The first lines of an error, or of a panic that came before it: what follows is a trace of the engine's source. */
+function messageOf(error: unknown): string {
   const message = panic ?? (error instanceof Error ? error.message : String(error));
   panic = undefined;
-  return `The schema engine failed: ${message.trim()}`;
+  return message.split(/\n +\d+: /)[0]?.trim() ?? message;
 }
 
 /** adapter-pg as the schema engine needs it. */
 class SchemaEngineAdapter implements SqlMigrationAwareDriverAdapterFactory {
   readonly provider = 'postgres';
   readonly adapterName = '@prisma/adapter-pg';
+  failed: ScriptFailure | undefined;
   readonly #pool: pg.Pool;
 
   constructor(pool: pg.Pool) {
@@ -105,7 +138,10 @@ class SchemaEngineAdapter implements SqlMigrationAwareDriverAdapterFactory {
     return Object.assign(adapter, {
       // adapter-pg splits a script at every semicolon, also inside a function's body; Postgres takes it whole.
       executeScript: async (script: string) => {
-        await pool.query(script).catch(rethrowForEngine);
+        await pool.query(script).catch((error: unknown) => {
+          if (error instanceof pg.DatabaseError) this.failed = { script, error };
+          return rethrowForEngine(error);
+        });
       },
       queryRaw: async (query: SqlQuery) => {
         const result = await queryRaw(query);
