@@ -1,0 +1,81 @@
+import type { History } from './model.ts';
+import { type Exchange, verdictOf } from './exchange.ts';
+import { FIRST_VERSION, versionIn } from './subjects.ts';
+import type { LoadContext } from './writer.ts';
+
+/** Runs a statement in a database; rows as objects. */
+export type StoreQuery = (text: string, parameters: unknown[]) => Promise<Record<string, unknown>[]>;
+
+/** Requests at the same time. */
+const PARALLEL = 8;
+const LIMIT = 500;
+
+/** Every key through each gateway, alone and in its group, and no record that nobody was told of. */
+export async function checkApi(context: LoadContext, urls: readonly string[]): Promise<void> {
+  const { book, subject, exchanger } = context;
+  for (const url of urls) {
+    await each(book.histories, async (history) => {
+      check(context, history, await exchanger.send('GET', `${url}${subject.path}/${history.key}`));
+    });
+    await each([...book.groups()], async (group) => {
+      const path = `${subject.path}?${subject.group}=${group}&limit=${LIMIT}`;
+      checkGroup(context, group, await exchanger.send('GET', url + path));
+    });
+  }
+}
+
+function check(
+  { tally, subject }: LoadContext,
+  history: History,
+  { status, code, data, url }: Exchange,
+): void {
+  if (status === 404 && code === 'not-found') return tally.found(history.settled(null, url));
+  if (status !== 200)
+    return tally.found({ kind: 'lost', key: history.key, text: `${url}: ${status} ${code}` });
+  const version = versionIn(subject, data as Record<string, unknown>);
+  if (typeof version === 'string')
+    tally.found({ kind: 'wrong', key: history.key, text: `${url}: ${version}` });
+  else tally.found(history.settled(version, url));
+}
+
+function checkGroup({ book, tally }: LoadContext, group: string, exchange: Exchange): void {
+  const { url, status, code } = exchange;
+  if (verdictOf(exchange) !== 'settled') {
+    return tally.found({ kind: 'lost', key: group, text: `${url}: ${status} ${code}` });
+  }
+  const listed = new Set((exchange.data as { id: string }[]).map(({ id }) => id));
+  for (const key of listed) {
+    if (!book.get(key)) tally.found({ kind: 'wrong', key, text: `${url}: nobody was told of this record` });
+  }
+  const missing = book.histories.filter((history) => history.group === group && !history.adopted);
+  for (const history of missing) {
+    if (!listed.has(history.key)) tally.found(history.settled(null, `${url} (not in the list)`));
+  }
+}
+
+/** Every key in a database. */
+export async function checkStore(
+  { book, subject, tally }: LoadContext,
+  name: string,
+  query: StoreQuery,
+): Promise<void> {
+  const text = `SELECT id::text AS id, ${subject.column} AS version FROM ${subject.table} WHERE id = ANY($1::uuid[])`;
+  const rows = await query(text, [book.histories.map(({ key }) => key)]);
+  const found = new Map(rows.map(({ id, version }) => [String(id), Number(version ?? 0)]));
+  for (const history of book.histories) {
+    const version = found.get(history.key);
+    tally.found(history.settled(version === undefined ? null : originalAsZero(version), name));
+  }
+}
+
+function originalAsZero(version: number): number {
+  return version < FIRST_VERSION ? 0 : version;
+}
+
+async function each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.pop(); item !== undefined; item = left.pop()) await work(item);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}

@@ -1,0 +1,94 @@
+import { randomInt } from 'node:crypto';
+import { Book } from './book.ts';
+import { checkApi, checkStore, type StoreQuery } from './check.ts';
+import { Client } from './client.ts';
+import { Exchanger } from './exchange.ts';
+import { SUBJECTS, type SubjectName } from './subjects.ts';
+import { type LoadReport, Tally } from './tally.ts';
+import type { LoadContext } from './writer.ts';
+
+export interface LoadOptions {
+  /** Base URLs of the gateways that a client may choose from at this moment. */
+  urls: () => readonly string[];
+  resource: SubjectName;
+  clients: number;
+  /** Requests per second that each client tries to make, one after another; default 20. */
+  ratePerClient?: number;
+  /** The same seed makes the same decisions; their interleaving is the machine's. */
+  seed: number;
+  /** Whether writes carry an Idempotency-Key and are repeated with it until their outcome is known. */
+  idempotency: boolean;
+  /** Records that were there before, which each client writes too; default 10. */
+  adopt?: number;
+  /** Milliseconds for which a request in doubt is repeated; default 60,000. */
+  patience?: number;
+}
+
+/** Concurrent clients of a resource, and a model of what each was told. */
+export interface Load {
+  /** What has happened so far. */
+  report(): LoadReport;
+  /** Begins no further request, and waits until nothing is in doubt any more. The checks come after it. */
+  stop(): Promise<LoadReport>;
+  /** Reads every key through each of these gateways; what is lost stands in the report that it answers. */
+  checkApi(urls: readonly string[]): Promise<LoadReport>;
+  /** Reads every key in a database: `name` is for the findings, `query` runs a statement there. */
+  checkStore(name: string, query: StoreQuery): Promise<LoadReport>;
+  /** Keys that were ever written. */
+  keys(): readonly string[];
+}
+
+/** Begins to load gateways; resolves when the clients run. */
+export async function startLoad(options: LoadOptions): Promise<Load> {
+  const context: LoadContext = {
+    subject: SUBJECTS[options.resource],
+    book: new Book(),
+    tally: new Tally(),
+    exchanger: new Exchanger(),
+    urls: options.urls,
+    idempotency: options.idempotency,
+    patience: options.patience ?? 60_000,
+  };
+  const adopted = await someKeys(context, (options.adopt ?? 10) * options.clients);
+  // Two loads of one database have different records.
+  const run = randomInt(1_000_000);
+  const { seed, ratePerClient = 20 } = options;
+  const clients = Array.from(
+    { length: options.clients },
+    (_, number) => new Client(context, { run, number, seed, rate: ratePerClient }),
+  );
+  adopted.forEach((key, index) => clients[index % clients.length]?.adopt(key));
+  const stopping = new AbortController();
+  const running = clients.map((client) => client.run(stopping.signal));
+
+  const report = () => context.tally.report(clients.reduce((sum, client) => sum + client.unknown, 0));
+  let stopped: Promise<unknown> | undefined;
+  const stop = async () => {
+    stopping.abort();
+    await (stopped ??= Promise.all(running));
+    return report();
+  };
+  return {
+    report,
+    stop,
+    checkApi: async (urls) => {
+      await stop();
+      await checkApi(context, urls);
+      return report();
+    },
+    checkStore: async (name, query) => {
+      await stop();
+      await checkStore(context, name, query);
+      return report();
+    },
+    keys: () => context.book.histories.map(({ key }) => key),
+  };
+}
+
+async function someKeys({ subject, exchanger, urls }: LoadContext, count: number): Promise<string[]> {
+  if (count === 0) return [];
+  const url = `${urls()[0]}${subject.path}?sort=id&limit=${Math.min(500, count)}`;
+  const { status, code, data } = await exchanger.send('GET', url);
+  if (status !== 200) throw new Error(`The load could not begin: ${url} answered ${status} ${code}`);
+  return (data as { id: string }[]).map(({ id }) => id);
+}
