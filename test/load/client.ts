@@ -20,12 +20,12 @@ export class Client {
   private readonly period: number;
   private made = 0;
 
-  constructor(context: LoadContext, of: { run: number; number: number; seed: number; rate: number }) {
+  constructor(context: LoadContext, of: { load: number; client: number; seed: number; rate: number }) {
     this.context = context;
-    this.random = new Random(of.seed * 1_000 + of.number);
+    this.random = new Random(of.seed * 1_000 + of.client);
     this.writer = new Writer(context, this.random);
     this.reader = new Reader(context, this.random);
-    this.prefix = `${of.run}`.padStart(6, '0') + `${of.number}`.padStart(4, '0');
+    this.prefix = `${of.load}`.padStart(6, '0') + `${of.client}`.padStart(4, '0');
     this.period = 1_000 / of.rate;
   }
 

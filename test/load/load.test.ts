@@ -74,7 +74,8 @@ t.test('a load of two gateways is counted, and finds what somebody loses behind 
   t.same([unharmed.lost, unharmed.wrongReads], [[], []]);
 
   const harm = `DELETE FROM clients WHERE id =
-    (SELECT id FROM clients WHERE loyalty_points > 10000 LIMIT 1) RETURNING id::text`;
+    (SELECT id FROM clients WHERE loyalty_points > 10000 AND name LIKE 'Load %'
+     AND NOT EXISTS (SELECT FROM engagements WHERE client_id = clients.id) LIMIT 1) RETURNING id::text`;
   const [{ id }] = (await legacy.query<{ id: string }>(harm)) as [{ id: string }];
   t.match((await load.checkStore('legacy', legacy.query)).lost, [{ key: id }]);
 });

@@ -30,6 +30,8 @@ export interface Load {
   report(): LoadReport;
   /** Begins no further request, and waits until nothing is in doubt any more. The checks come after it. */
   stop(): Promise<LoadReport>;
+  /** Goes on after `stop`. */
+  resume(): void;
   /** Reads every key through each of these gateways; what is lost stands in the report that it answers. */
   checkApi(urls: readonly string[]): Promise<LoadReport>;
   /** Reads every key in a database: `name` is for the findings, `query` runs a statement there. */
@@ -51,26 +53,30 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   };
   const adopted = await someKeys(context, (options.adopt ?? 10) * options.clients);
   // Two loads of one database have different records.
-  const run = randomInt(1_000_000);
+  const number = randomInt(1_000_000);
   const { seed, ratePerClient = 20 } = options;
   const clients = Array.from(
     { length: options.clients },
-    (_, number) => new Client(context, { run, number, seed, rate: ratePerClient }),
+    (_, client) => new Client(context, { load: number, client, seed, rate: ratePerClient }),
   );
   adopted.forEach((key, index) => clients[index % clients.length]?.adopt(key));
-  const stopping = new AbortController();
-  const running = clients.map((client) => client.run(stopping.signal));
+  let stopping = new AbortController();
+  const run = () => clients.map((client) => client.run(stopping.signal));
+  let running = run();
 
   const report = () => context.tally.report(clients.reduce((sum, client) => sum + client.unknown, 0));
-  let stopped: Promise<unknown> | undefined;
   const stop = async () => {
     stopping.abort();
-    await (stopped ??= Promise.all(running));
+    await Promise.all(running);
     return report();
   };
   return {
     report,
     stop,
+    resume: () => {
+      stopping = new AbortController();
+      running = run();
+    },
     checkApi: async (urls) => {
       await stop();
       await checkApi(context, urls);
