@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { watch } from 'chokidar';
 import type { Snapshot } from '../domain/configuration.ts';
 import { configHash, decodeConfig, parseConfig, unreadable } from './load.ts';
@@ -26,6 +26,8 @@ export interface WatchOptions {
 }
 
 export interface ConfigWatcher {
+  /** Resolves when events arrive, and what changed before has been reported. */
+  ready: Promise<void>;
   /** Reads the file now, e.g. on SIGHUP; resolves when what was found has been reported. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -46,13 +48,18 @@ export function watchConfig(options: WatchOptions): ConfigWatcher {
     clearTimeout(timer);
     timer = setTimeout(() => void reader.check(true), debounce);
   });
-  // Polling goes on, so that this costs seconds, not the reload.
-  watcher.on('error', (error) =>
-    process.emitWarning(`${file} is not watched, only polled: ${String(error)}`),
-  );
-  watcher.on('ready', () => void reader.check(false));
+  const begun = new Promise<void>((resolve) => {
+    watcher.once('ready', resolve);
+    // Polling goes on, so that this costs seconds, not the reload.
+    watcher.on('error', (error) => {
+      process.emitWarning(`${file} is not watched, only polled: ${String(error)}`);
+      resolve();
+    });
+  });
+  const ready = begun.then(() => reader.check(false));
   const interval = setInterval(() => void reader.check(false), poll).unref();
   return {
+    ready,
     check: () => reader.check(false),
     async close() {
       clearTimeout(timer);

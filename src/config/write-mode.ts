@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { BanyanError } from '../domain/errors.ts';
 import type { Mode, ResourceName } from '../domain/words.ts';
@@ -9,29 +9,42 @@ import { decodeConfig } from './load.ts';
 
 type Tree = { resources?: Record<string, { mode?: unknown } | undefined> } | undefined;
 
+/** A writer holds the file for milliseconds; one that has held it for longer than this, in ms, was killed. */
+const STALE = 10_000;
+const PATIENCE = 15_000;
+
 /**
  * Sets the `mode` of one resource in the file and leaves every other byte as it is. The file is replaced as a whole
  * (written beside it, flushed, renamed), through symlinks and with its permissions kept: a reader sees the old text or
  * the new one. Throws `unknown-resource`, or `config-invalid` where the file cannot be changed like this.
  */
 export async function writeMode(file: string, resource: ResourceName, mode: Mode): Promise<void> {
-  const target = await realpath(file).catch((error: unknown) =>
-    refuse(file, `it cannot be found (${code(error)})`),
-  );
-  // Somebody may save the file between our reading and our writing; then their text is the one to change.
-  for (let attempt = 0; attempt < 5; attempt++) {
-    const before = await readFile(target).catch((error: unknown) =>
-      refuse(file, `it cannot be read (${code(error)})`),
-    );
-    const text = decode(before, file);
-    const changed = withMode(text, file, resource, mode);
-    if (changed === text) return;
-    const done = await replace(target, before, changed).catch((error: unknown) =>
-      refuse(file, `it cannot be written (${code(error)})`),
-    );
-    if (done) return;
+  try {
+    const target = await realpath(file);
+    // The new text's place is the lock too: it is there from the reading to the renaming, so writers come in turn.
+    const beside = join(dirname(target), `.${basename(target)}.banyan`);
+    const handle = await takePlace(beside, file);
+    let placed = false;
+    try {
+      const before = await readFile(target);
+      const changed = withMode(decode(before, file), file, resource, mode);
+      const { mode: permissions } = await stat(target);
+      await fill(handle, changed, permissions);
+      // An editor takes no lock; what it saved since must not be lost.
+      if (!before.equals(await readFile(target))) refuse(file, 'somebody has just saved it; try again');
+      if (changed === before.toString()) return;
+      await rename(beside, target);
+      placed = true;
+    } finally {
+      // After the rename the name may already be another writer's.
+      if (!placed) await rm(beside, { force: true });
+      await handle.close();
+    }
+    await flushFolder(dirname(target));
+  } catch (error) {
+    if (error instanceof BanyanError) throw error;
+    refuse(file, `it cannot be read or written (${code(error)})`);
   }
-  refuse(file, 'somebody else goes on changing it');
 }
 
 /** The text with another mode for one resource. */
@@ -58,32 +71,25 @@ export function withMode(text: string, file: string, resource: ResourceName, mod
   return changed;
 }
 
-/** Puts a text in the place of a file, unless the file is no longer what it was. */
-async function replace(target: string, before: Buffer, text: string): Promise<boolean> {
-  const { mode } = await stat(target);
-  const beside = join(dirname(target), `.${basename(target)}.${randomUUID()}.tmp`);
-  const handle = await open(beside, 'wx', mode);
-  try {
-    await fill(handle, text, mode);
-    if (!before.equals(await readFile(target))) return false;
-    await rename(beside, target);
-  } finally {
-    // After the rename there is nothing left to remove.
-    await rm(beside, { force: true });
+async function takePlace(beside: string, file: string): Promise<FileHandle> {
+  const start = performance.now();
+  for (;;) {
+    try {
+      return await open(beside, 'wx');
+    } catch (error) {
+      if (code(error) !== 'EEXIST') throw error;
+    }
+    const taken = await stat(beside).catch(() => null);
+    if (taken && Date.now() - taken.mtimeMs > STALE) await rm(beside, { force: true });
+    if (performance.now() - start > PATIENCE) refuse(file, 'another process goes on writing it');
+    await setTimeout(10);
   }
-  await flushFolder(dirname(target));
-  return true;
 }
 
-async function fill(handle: FileHandle, text: string, mode: number) {
-  try {
-    await handle.writeFile(text);
-    // The mode given to open() is cut by the umask.
-    await handle.chmod(mode);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+async function fill(handle: FileHandle, text: string, permissions: number) {
+  await handle.writeFile(text);
+  await handle.chmod(permissions);
+  await handle.sync();
 }
 
 /** Without this a power cut may undo the rename. */
