@@ -39,7 +39,7 @@ export async function writeAudit(
 export async function readAudit(sql: Sql, resource: ResourceName | null, limit: number): Promise<AuditEntry[]> {
   const { rows } = await sql.query<Omit<AuditEntry, 'details'> & { details: string }>(
     `SELECT id::text, at::text, actor, action, resource, details::text FROM banyan.audit
-     WHERE $1::text IS NULL OR resource = $1 ORDER BY id DESC LIMIT $2::int`,
+     WHERE $1::text IS NULL OR resource = $1 ORDER BY banyan.audit.id DESC LIMIT $2::int`,
     [resource, limit],
   );
   return rows.map((row) => ({ ...row, details: JSON.parse(row.details) as Record<string, unknown> }));

@@ -226,7 +226,7 @@ export async function saveVerify(sql: Sql, run: VerifyRun): Promise<void> {
 export async function lastVerify(sql: Sql, resource: ResourceName): Promise<VerifyRun | null> {
   const { rows } = await sql.query(
     `SELECT ${RUN} FROM banyan.verify_run WHERE resource = $1
-       AND (status = 'done' OR (status = 'running' AND holder_until > clock_timestamp())) ORDER BY id DESC LIMIT 1`,
+       AND (status = 'done' OR (status = 'running' AND holder_until > clock_timestamp())) ORDER BY banyan.verify_run.id DESC LIMIT 1`,
     [resource],
   );
   return rows[0] ? toRun(rows[0]) : null;

@@ -60,7 +60,7 @@ export async function readSwitch(sql: Sql, id: string): Promise<SwitchRecord | n
 
 export async function lastSwitch(sql: Sql, resource: ResourceName): Promise<SwitchRecord | null> {
   const { rows } = await sql.query<SwitchRecord>(
-    `SELECT ${COLUMNS} FROM banyan.switch WHERE resource = $1 ORDER BY id DESC LIMIT 1`,
+    `SELECT ${COLUMNS} FROM banyan.switch WHERE resource = $1 ORDER BY banyan.switch.id DESC LIMIT 1`,
     [resource],
   );
   return rows[0] ?? null;
