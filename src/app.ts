@@ -222,7 +222,7 @@ export class App {
       void closeRuntime(runtime);
     }
     if (this.registered) await this.control?.requests.fileIs(snapshot);
-    this.control?.loop.lookNow();
+    this.control?.loop.choresNow();
     this.log.info({ hash: snapshot.hash.slice(0, 12) }, 'another configuration is in force');
     // Requests that began before still use the old stores.
     setTimeout(() => void closeUnused(before, next), longestDeadline(before.snapshot)).unref();

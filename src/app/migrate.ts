@@ -17,9 +17,6 @@ export interface MigrationReport {
   captured: string[];
 }
 
-/** Account for reports, if the database has it (E8). */
-const REPORTS_ACCOUNT = 'banyan_reports';
-
 /**
  * Brings the new database up to date, as its owner: the Prisma migrations, the control schema, the triggers that mark
  * writes, and the grants of the other accounts. Several processes may do it at the same time; doing it again changes
@@ -71,7 +68,10 @@ async function uncapturedTables(owner: Sql, binding: Binding): Promise<CapturedT
   return missing;
 }
 
-async function captureTable(owner: Parameters<typeof installCapture>[0], table: CapturedTable): Promise<void> {
+async function captureTable(
+  owner: Parameters<typeof installCapture>[0],
+  table: CapturedTable,
+): Promise<void> {
   await installCapture(owner, table).catch((error: unknown) => {
     const message = `triggers on "${table.table}" for resource ${table.resource}: ${(error as Error).message}`;
     throw error instanceof BanyanError && error.code !== 'store-answer'
@@ -82,21 +82,26 @@ async function captureTable(owner: Parameters<typeof installCapture>[0], table: 
 
 async function grant(owner: Parameters<typeof grantAccounts>[0], binding: Binding): Promise<void> {
   const accountOf = (url: string) => decodeURIComponent(new URL(url).username);
-  const { control } = binding;
-  const gateway = accountOf(control.url);
-  const { rows } = await owner.query<{ there: string }>('SELECT count(*)::text AS there FROM pg_roles WHERE rolname = $1', [
-    REPORTS_ACCOUNT,
-  ]);
+  const { url, ownerUrl, reportsUrl } = binding.control;
+  const other = (account: string) => (account === accountOf(ownerUrl) ? null : account);
   const accounts = {
-    gateway: gateway === accountOf(control.ownerUrl) ? null : gateway,
-    reports: rows[0]?.there === '1' ? REPORTS_ACCOUNT : null,
+    gateway: other(accountOf(url)),
+    reports: reportsUrl ? other(accountOf(reportsUrl)) : null,
   };
-  await grantAccounts(owner, accounts, capturedTables(binding).map(({ table }) => table));
+  await grantAccounts(
+    owner,
+    accounts,
+    capturedTables(binding).map(({ table }) => table),
+  );
 }
 
 /** `migrations/` beside the Prisma schema; null where there is none: then the tables are somebody else's to make. */
 async function migrationPaths(control: PrismaStoreSettings) {
-  const isFolder = (path: string) => stat(path).then((found) => found.isDirectory(), () => false);
+  const isFolder = (path: string) =>
+    stat(path).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
   const folder = (await isFolder(control.schema)) ? control.schema : dirname(control.schema);
   const migrations = join(folder, 'migrations');
   return (await isFolder(migrations)) ? { url: control.ownerUrl, schema: control.schema, migrations } : null;

@@ -34,6 +34,7 @@ interface CommonStoreInFile {
 export interface PrismaStoreInFile extends CommonStoreInFile {
   kind: 'prisma';
   ownerUrl?: string;
+  reportsUrl?: string;
   schema?: string;
   statementTimeout?: string;
   slowQueries?: { above: string; plan?: boolean };

@@ -59,6 +59,7 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
     kind: 'prisma',
     url,
     ownerUrl: store.ownerUrl ?? url,
+    reportsUrl: store.reportsUrl ?? null,
     schema: absolute(store.schema ?? DEFAULTS.prisma.schema),
     ...common,
     statementTimeout: milliseconds(store.statementTimeout ?? DEFAULTS.prisma.statementTimeout),

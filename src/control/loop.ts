@@ -25,7 +25,7 @@ export interface LoopOptions {
 }
 
 /** Milliseconds. Notifications wake the loop at once; these are for when none comes. */
-const EVERY = { moving: 20, resting: 500, chores: 1_000, heartbeat: 2_000, cleaning: 3_600_000 } as const;
+const EVERY = { moving: 20, resting: 500, chores: 400, heartbeat: 2_000, cleaning: 3_600_000 } as const;
 
 /** What a replica does beside requests: takes new states, moves switches on, pursues what files ask for, offers itself for jobs. */
 export class ControlLoop {
@@ -49,7 +49,11 @@ export class ControlLoop {
       channel: 'banyan',
       onNotice: () => this.lookNow(),
       onResync: () => this.lookNow(),
-      onState: (up, reason) => options.log[up ? 'info' : 'warn']({ reason }, up ? 'listening for switches' : 'not listening; polling goes on'),
+      onState: (up, reason) =>
+        options.log[up ? 'info' : 'warn'](
+          { reason },
+          up ? 'listening for switches' : 'not listening; polling goes on',
+        ),
     });
   }
 
@@ -67,6 +71,12 @@ export class ControlLoop {
     await this.looking;
     await this.pursuing;
     await signOff(this.options.database, this.options.identity).catch(() => undefined);
+  }
+
+  /** Something was asked for: the next look does its chores too. */
+  choresNow(): void {
+    this.lastAt.chores = -Infinity;
+    this.lookNow();
   }
 
   /** Looks at the control database as soon as possible. */
@@ -91,13 +101,15 @@ export class ControlLoop {
     try {
       await routes.refresh();
       for (const { resource } of this.options.resources()) {
-        if ((routes.state(resource.name)?.stage ?? 'open') !== 'open') await coordinator.advance(resource.name);
+        if ((routes.state(resource.name)?.stage ?? 'open') !== 'open')
+          await coordinator.advance(resource.name);
       }
       await this.doChores();
       if (!this.connected) log.info({}, 'the control database answers again');
       this.connected = true;
     } catch (error) {
-      if (this.connected) log.warn({ error: (error as Error).message }, 'the control database does not answer');
+      if (this.connected)
+        log.warn({ error: (error as Error).message }, 'the control database does not answer');
       this.connected = false;
     }
   }

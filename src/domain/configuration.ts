@@ -44,6 +44,8 @@ export interface PrismaStoreSettings extends StoreTiming {
   url: string;
   /** Account of the owner, for migrations; the same as `url` unless given. */
   ownerUrl: string;
+  /** Account for reports: migrations grant it reading; null: there is none. */
+  reportsUrl: string | null;
   /** Path of the Prisma schema file or folder, absolute. */
   schema: string;
   pool: { max: number; /** Longest wait for a free connection. */ wait: number };

@@ -28,6 +28,7 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     kind: 'prisma',
     url: ENVIRONMENT.DATABASE_URL,
     ownerUrl: ENVIRONMENT.DATABASE_URL,
+    reportsUrl: null,
     schema: join(ROOT, 'prisma/schema.prisma'),
     timeout: 5_000,
     deadline: 15_000,

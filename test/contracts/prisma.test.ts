@@ -17,6 +17,7 @@ async function open(): Promise<StoreUnderTest> {
       kind: 'prisma',
       url: url.href,
       ownerUrl: database.url,
+      reportsUrl: null,
       schema: '',
       timeout: timeout ?? 20_000,
       deadline: 60_000,

@@ -19,7 +19,9 @@ export interface TestConfig {
 
 /** Edits that make the road quick to walk: few reads to compare, short deadlines. */
 export const QUICK: readonly (readonly [RegExp, string])[] = [
-  [/shadowReads: \d+/g, 'shadowReads: 0'],
+  [/\n    # How sure[^\n]*\n    guards: [^\n]*/g, ''],
+  [/\n    guards: [^\n]*/g, ''],
+  [/\n    mode: legacy/g, '$&\n    guards: { shadowReads: 0, mismatches: 0, lag: 2s }'],
   [/(kind: supabase\n)/, '$1    timeout: 1s\n    deadline: 3s\n'],
   [/(kind: prisma\n)/, '$1    timeout: 2s\n    deadline: 6s\n'],
   [/statementTimeout: 5s/, 'statementTimeout: 2s'],

@@ -11,8 +11,9 @@ export function* secretsAreVariables(draft: Draft): Iterable<Finding> {
     const at = (setting: string) => ['stores', name, setting];
     yield* secretInUrl(at('url'), draft.written(at('url'), store.url));
     if (store.kind === 'supabase') yield* secretKey(at('key'), draft.written(at('key'), store.key));
-    if (store.kind === 'prisma')
-      yield* secretInUrl(at('ownerUrl'), draft.written(at('ownerUrl'), store.ownerUrl));
+    if (store.kind !== 'prisma') continue;
+    yield* secretInUrl(at('ownerUrl'), draft.written(at('ownerUrl'), store.ownerUrl));
+    yield* secretInUrl(at('reportsUrl'), draft.written(at('reportsUrl'), store.reportsUrl));
   }
   yield* secretInUrl(['upstream'], draft.written(['upstream'], upstream));
 }

@@ -114,7 +114,7 @@ function statementTimeout(store: Partly<StoreInFile>): { statementTimeout?: stri
 
 /** Protocols of each URL of a store. */
 const PROTOCOLS = {
-  prisma: { settings: ['url', 'ownerUrl'], protocols: ['postgres:', 'postgresql:'] },
+  prisma: { settings: ['url', 'ownerUrl', 'reportsUrl'], protocols: ['postgres:', 'postgresql:'] },
   supabase: { settings: ['url'], protocols: ['http:', 'https:'] },
 } as const;
 

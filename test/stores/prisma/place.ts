@@ -10,6 +10,7 @@ export function settingsFor(url: string, changes: Partial<PrismaStoreSettings> =
     kind: 'prisma',
     url,
     ownerUrl: url,
+    reportsUrl: null,
     schema: '',
     pool: { max: 4, wait: 5_000 },
     statementTimeout: 10_000,
