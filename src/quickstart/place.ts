@@ -16,17 +16,27 @@ export interface Account {
  */
 export async function preparePlace(wanted: string, account: Account | null, log: Log): Promise<string> {
   let folder = resolve(wanted);
-  const obstacle = account && (await obstacleFor(folder, account));
+  const obstacle = account && (await obstacleFor(dirname(folder), account));
   if (obstacle) {
     folder = join('/var/tmp', `banyan-${createHash('sha256').update(folder).digest('hex').slice(0, 12)}`);
     log(`${obstacle} is closed to the account that runs Postgres; its data is kept in ${folder} instead.`);
   }
-  await makeFolder(folder, 0o755);
+  await openFolder(folder);
   // /var/tmp is open to everybody: a folder that somebody else made there first is not ours to trust.
   if (obstacle && (await stat(folder)).uid !== process.getuid?.()) {
     throw new QuickstartTrouble(`${folder} belongs to another user. Remove it and start again.`);
   }
   return folder;
+}
+
+/**
+ * Makes a folder that other accounts may pass, or opens one of ours for that: what is private in it is closed by
+ * itself, and Postgres, which root starts under another account, must get to its data.
+ */
+export async function openFolder(folder: string): Promise<void> {
+  await makeFolder(folder, 0o755);
+  const { mode, uid } = await stat(folder);
+  if (process.getuid?.() === 0 && uid === 0 && (mode & 0o011) !== 0o011) await chmod(folder, mode | 0o011);
 }
 
 /** Makes a folder with exactly this mode, whatever the umask is, and its parents open to enter; keeps what exists. */

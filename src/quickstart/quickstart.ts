@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { type Accounts, makeDatabase, withClient } from './accounts.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
-import { freePort, rememberPort, rememberedPort, secret } from './place.ts';
+import { freePort, openFolder, rememberPort, rememberedPort, secret } from './place.ts';
 import { loadSampleData } from './sample-data.ts';
 import { type SupabaseLite, startSupabaseLite } from './supabase-lite.ts';
 import type { Log } from './trouble.ts';
@@ -43,6 +43,7 @@ export async function startQuickstart(options: QuickstartOptions): Promise<Quick
   options.log(
     'Starting an embedded Postgres as the new side, and a Supabase server with sample data as legacy.',
   );
+  await openFolder(folder);
   const postgres = await startEmbeddedPostgres({
     folder: join(folder, 'postgres'),
     use: 'exclusive',
