@@ -85,8 +85,9 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'replica-stopped',
-    arguments: [['<NAME>', 'of a gateway, as status shows it']],
-    summary: 'say that a silent gateway has stopped for sure, so that no switch waits for it',
+    arguments: [['<NAME>', 'of a replica, as status shows it']],
+    summary:
+      'say that a silent replica (a gateway process) has stopped for sure, so that no switch waits for it',
     options: [{ flags: '--reason <text>', description: 'how you know; stands in the audit log' }],
     load: () => import('./commands/replica-stopped.ts'),
   },

@@ -28,7 +28,12 @@ export class ConfigurationWrong extends CliError {
 
   constructor(file: string, problems: readonly Problem[]) {
     const count = problems.length === 1 ? 'one mistake' : `${problems.length} mistakes`;
-    super(EXIT.usage, 'config-invalid', `${file} has ${count}`, 'Correct the lines named.');
+    super(
+      EXIT.usage,
+      'config-invalid',
+      `${file} has ${count}`,
+      'Correct the lines named; a running gateway keeps the configuration before.',
+    );
     this.problems = problems;
   }
 }

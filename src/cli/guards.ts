@@ -5,8 +5,8 @@ import type { Terminal } from './terminal.ts';
 
 /** What happens in a step, for people. */
 export const KINDS: Readonly<Record<StepKind, string>> = {
-  enter: 'every gateway begins to mark writes and says so; reads and writes run on',
-  flip: 'writes are held while the journal is worked off and every gateway turns its reads, then they run on the other side',
+  enter: 'every replica begins to mark writes and says so; reads and writes run on',
+  flip: 'writes are held while the journal is worked off and every replica turns its reads, then they run on the other side',
   plain: 'at once; nothing waits',
 };
 

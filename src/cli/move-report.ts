@@ -18,12 +18,14 @@ export interface Moved {
   name: ResourceName;
   to: Mode;
   walk: Walk;
+  /** What it waited for last, or null. */
+  waitedFor: string | null;
   forced: ReadonlyMap<string, string>;
   file: FileReport | null;
 }
 
 export function moveResult(terminal: Terminal, moved: Moved): Result {
-  const { name, to, walk, forced, file } = moved;
+  const { name, to, walk, waitedFor, forced, file } = moved;
   const document = {
     resource: name,
     mode: walk.mode,
@@ -32,6 +34,7 @@ export function moveResult(terminal: Terminal, moved: Moved): Result {
     steps: walk.walked.map(stepReport),
     refused: walk.refused && { ...plain(walk.refused.step), guards: reportOf(walk.refused.answers) },
     turnedRound: walk.turnedRound,
+    waitedFor: walk.turnedRound ? waitedFor : null,
     forced: Object.fromEntries(forced),
     file,
   };
@@ -46,7 +49,7 @@ function exitOf({ walk, file }: Moved): ExitCode {
 
 const plain = ({ from, to, kind }: Step) => ({ from, to, kind });
 
-/** `writes` is null where no gateway reported: none runs. */
+/** `writes` is null where no replica reported: none runs. */
 function stepReport({ step, record, pauses }: WalkedStep) {
   const milliseconds = record?.openedAt ? Date.parse(record.openedAt) - Date.parse(record.startedAt) : null;
   return {
@@ -59,7 +62,7 @@ function stepReport({ step, record, pauses }: WalkedStep) {
   };
 }
 
-/** Over all gateways: the longest pause, and the p50 of the gateway that held most. */
+/** Over all replicas: the longest pause, and the p50 of the one that held most. */
 function summed(pauses: WalkedStep['pauses']) {
   const [most] = [...pauses].sort((a, b) => b.held - a.held);
   if (!most) return null;
@@ -73,13 +76,12 @@ function summed(pauses: WalkedStep['pauses']) {
   };
 }
 
-function textOf(terminal: Terminal, { name, to, walk, forced, file }: Moved): string[] {
+function textOf(terminal: Terminal, { name, to, walk, waitedFor, forced, file }: Moved): string[] {
   const lines = walk.walked.flatMap((walked) => stepLines(terminal, name, walked));
-  if (walk.turnedRound)
-    lines.push(
-      `${terminal.bad} ${name} turned round (${walk.turnedRound}); it is in mode ${walk.mode} as before.`,
-    );
-  else if (walk.refused) {
+  if (walk.turnedRound) {
+    const why = waitedFor ? `: it waited for ${waitedFor}` : '';
+    lines.push(`${terminal.bad} The switch ${walk.turnedRound}${why}.`, `  ${name} is in mode ${walk.mode}.`);
+  } else if (walk.refused) {
     const { step, answers } = walk.refused;
     lines.push(`${terminal.bad} ${name} stays in mode ${walk.mode}: the step to ${step.to} is refused.`);
     lines.push(
@@ -104,7 +106,7 @@ function stepLines(terminal: Terminal, name: ResourceName, walked: WalkedStep): 
     `${terminal.good} ${name} ${from} → ${to}${milliseconds === null ? '' : `, ${duration(milliseconds)}`}`,
   ];
   if (kind !== 'flip') return lines;
-  if (!writes) return [...lines, '    no gateway reported: no writes were held'];
+  if (!writes) return [...lines, '    no replica reported: no writes were held'];
   const { held, failed, p50, max } = writes;
   return [
     ...lines,

@@ -14,7 +14,7 @@ import { rehearse } from './rehearsal.ts';
 import { Session } from './session.ts';
 import type { Terminal } from './terminal.ts';
 
-/** How long the gateways may take to say how long they held writes; ms. */
+/** How long the replicas may take to say how long they held writes; ms. */
 const REPORTS_WITHIN = 1_500;
 
 /** Moves a resource along the road, or with `--dry-run` says what that would be. `goal` decides from where it is now. */
@@ -37,7 +37,7 @@ export async function move(
       };
     }
     await session.workOff();
-    const onProgress = teller(invocation.terminal, name);
+    const { onProgress, lastWait } = teller(invocation.terminal, name);
     const request = {
       resource: name,
       to,
@@ -49,7 +49,7 @@ export async function move(
     const walk = await session.switching.walk(request);
     for (const walked of walk.walked) await awaitPauses(session, walked);
     const file = options.writeFile ? await rewrite(invocation.file, name, to, walk) : null;
-    return moveResult(invocation.terminal, { name, to, walk, forced, file });
+    return moveResult(invocation.terminal, { name, to, walk, waitedFor: lastWait(), forced, file });
   });
 }
 
@@ -67,13 +67,12 @@ async function mayMove(
   return await agreed(terminal, `Move ${state.resource} from ${state.mode} to ${to}${held}${force}?`);
 }
 
-/** Says what a switch waits for, when that changes in kind; figures alone are no news. */
-function teller(
-  terminal: Terminal,
-  name: ResourceName,
-): (state: ResourceState, waitsFor: string | null) => void {
+/** Says what a switch waits for, when that changes in kind (figures alone are no news), and remembers the last. */
+function teller(terminal: Terminal, name: ResourceName) {
   let last = '';
-  return ({ stage, previousMode, nextMode }, waitsFor) => {
+  let wait: string | null = null;
+  const onProgress = ({ stage, previousMode, nextMode }: ResourceState, waitsFor: string | null) => {
+    wait = waitsFor ?? wait;
     if (stage === 'open') return void (last = '');
     const news = `${stage} ${(waitsFor ?? '').replace(/\d+/g, 'n')}`;
     if (news === last) return;
@@ -81,9 +80,10 @@ function teller(
     const waiting = waitsFor ? `: waits for ${waitsFor}` : '';
     terminal.line(`  ${name} ${previousMode} → ${nextMode}, ${stage}${waiting}`);
   };
+  return { onProgress, lastWait: () => wait };
 }
 
-/** Gateways report a moment after they have let the held writes go on. */
+/** Replicas report a moment after they have let the held writes go on. */
 async function awaitPauses(session: Session, walked: WalkedStep): Promise<void> {
   const { record, step } = walked;
   if (!record || step.kind !== 'flip') return;

@@ -138,8 +138,7 @@ function whyDifferent(
   if (asked === state.mode) return null;
   if (!wanted) return 'the file asks for it, and no gateway has taken the file yet';
   if (wanted.refusal) return wanted.refusal;
-  if (last?.outcome === 'turned-round')
-    return `the switch to ${last.to} turned round: ${last.note ?? 'its time was over'}`;
+  if (last?.outcome === 'turned-round') return `the switch to ${last.to} ${last.note ?? 'turned round'}`;
   return 'it was asked for and is not so yet';
 }
 
@@ -151,7 +150,9 @@ async function readProgress(
   const progress = await readBackfill(database, name, generation);
   if (!progress) return null;
   const left = progress.status === 'done' ? 0 : remaining(progress);
-  return { ...progress, startedAt: utc(progress.startedAt), rate: rateOf(progress), remaining: left };
+  const [startedAt, updatedAt] = [utc(progress.startedAt), utc(progress.updatedAt)];
+  const finishedAt = progress.finishedAt && utc(progress.finishedAt);
+  return { ...progress, startedAt, updatedAt, finishedAt, rate: rateOf(progress), remaining: left };
 }
 
 async function readLastSwitch(database: Database, name: string): Promise<ResourceStatus['lastSwitch']> {

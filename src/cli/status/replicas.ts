@@ -3,9 +3,9 @@ import { ago } from '../format.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 
-/** A row per registered gateway, and below it what is odd about one. `hash` is that of the file here. */
+/** A row per registered replica, and below it what is odd about one. `hash` is that of the file here. */
 export function replicaLines(terminal: Terminal, replicas: readonly ReplicaStatus[], hash: string): string[] {
-  if (replicas.length === 0) return ['No gateway is registered.'];
+  if (replicas.length === 0) return ['No replica is registered: no gateway runs.'];
   const rows = replicas.map(({ name, host, pid, seenAt, fresh, file, acknowledged }) => [
     name,
     `${host} ${pid}`,
@@ -13,7 +13,7 @@ export function replicaLines(terminal: Terminal, replicas: readonly ReplicaStatu
     file ? file.hash.slice(0, 8) : '–',
     `${acknowledged.filter(({ behind }) => !behind).length} of ${acknowledged.length}`,
   ]);
-  const lines = table(terminal, ['gateway', 'host and process', 'seen', 'file', 'up to date'], rows);
+  const lines = table(terminal, ['replica', 'host and process', 'seen', 'file', 'up to date'], rows);
   return [...lines, ...replicas.flatMap((replica) => oddities(terminal, replica, hash))];
 }
 
