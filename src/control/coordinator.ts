@@ -51,7 +51,12 @@ export class Coordinator {
       if (change.stage === 'open') await endSwitch(sql, id, 'done');
       // Reads are counted anew by whoever compares from here on.
       if (to === 'shadow' && state.mode === 'dual-write') await resetComparisons(sql, state.resource);
-      await writeAudit(sql, { actor, action: 'switch-started', resource: state.resource, details: { from: state.mode, to } });
+      await writeAudit(sql, {
+        actor,
+        action: 'switch-started',
+        resource: state.resource,
+        details: { from: state.mode, to },
+      });
       return next;
     });
     if (begun) reach('switch.drain');
@@ -83,7 +88,10 @@ export class Coordinator {
     });
     if (!done) return null;
     if (done.next.do === 'step') {
-      log.info({ resource: state.resource, step: done.next.name, epoch: done.state.epoch, mode: done.state.mode }, 'switch step');
+      log.info(
+        { resource: state.resource, step: done.next.name, epoch: done.state.epoch, mode: done.state.mode },
+        'switch step',
+      );
       if (done.state.stage === 'switch') reach('switch.switch');
       if (done.state.stage === 'open') reach('switch.open');
     }
@@ -97,11 +105,17 @@ export class Coordinator {
     next: NextStep & { do: 'step' },
   ): Promise<void> {
     if (next.name === 'switch') await noteDrained(sql, switchId);
-    if (next.name === 'turn-round') await noteOnSwitch(sql, switchId, `turned round in ${state.stage}: its time was over`);
+    if (next.name === 'turn-round')
+      await noteOnSwitch(sql, switchId, `turned round in ${state.stage}: its time was over`);
     if (!next.outcome) return;
     await endSwitch(sql, switchId, next.outcome);
     const details = { from: state.previousMode, to: state.nextMode, mode: next.change.mode };
-    await writeAudit(sql, { actor: 'banyan', action: `switch-${next.outcome}`, resource: state.resource, details });
+    await writeAudit(sql, {
+      actor: 'banyan',
+      action: `switch-${next.outcome}`,
+      resource: state.resource,
+      details,
+    });
   }
 
   /** D3: between DRAIN and SWITCH the sequence of the side that becomes primary is set past the highest key. */

@@ -26,13 +26,17 @@ export class Jobs {
 
   /** Begins what is due for a resource, unless it runs here already. */
   offer(resource: BoundResource, state: ResourceState, syncer: Syncer): void {
-    const copies = MODES[state.mode].primary === 'legacy' && MODES[state.mode].marks && state.stage === 'open';
+    const copies =
+      MODES[state.mode].primary === 'legacy' && MODES[state.mode].marks && state.stage === 'open';
     if (!copies || this.running.has(resource.name) || this.stop.signal.aborted) return;
     if ((this.restUntil.get(resource.name) ?? 0) > performance.now()) return;
     const job = this.run(resource, state, syncer)
       .catch((error: unknown) => {
         this.restUntil.set(resource.name, performance.now() + RETRY);
-        this.log.warn({ resource: resource.name, error: (error as Error).message }, 'a job stopped; it will go on');
+        this.log.warn(
+          { resource: resource.name, error: (error as Error).message },
+          'a job stopped; it will go on',
+        );
       })
       .finally(() => this.running.delete(resource.name));
     this.running.set(resource.name, job);
@@ -50,15 +54,28 @@ export class Jobs {
     if (filled?.status !== 'done') {
       if (settings.backfill.start !== 'auto' || filled?.holder) return;
       this.log.info({ resource: name, generation, from: filled?.lastKey ?? null }, 'backfill begins');
-      const syncParents = async (records: Parameters<Syncer['syncParents']>[0]) => await syncer.syncParents(records);
+      const syncParents = async (records: Parameters<Syncer['syncParents']>[0]) =>
+        await syncer.syncParents(records);
       const done = await backfill(resource, { generation, again: false, syncParents, signal });
-      if (done) this.log.info({ resource: name, visited: done.visited, setAside: done.setAside }, 'backfill is complete');
+      if (done)
+        this.log.info(
+          { resource: name, visited: done.visited, setAside: done.setAside },
+          'backfill is complete',
+        );
       return;
     }
     if (settings.verify.start !== 'auto') return;
     const last = await lastVerify(database, name);
-    if (last && (last.status === 'running' || Date.parse(last.startedAt) > Date.parse(filled.finishedAt ?? ''))) return;
+    if (
+      last &&
+      (last.status === 'running' || Date.parse(last.startedAt) > Date.parse(filled.finishedAt ?? ''))
+    )
+      return;
     const run = await verify(resource, { generation, signal });
-    if (run) this.log.info({ resource: name, differences: run.differences, unsettled: run.unsettled }, 'verify is complete');
+    if (run)
+      this.log.info(
+        { resource: name, differences: run.differences, unsettled: run.unsettled },
+        'verify is complete',
+      );
   }
 }

@@ -10,7 +10,10 @@ export async function checkMapping(resource: BoundResource): Promise<string[]> {
   const { name, key } = resource.mapping.tables.new;
   if (problems.length === 0) {
     const missing = await missingCapture(resource.database, { resource: resource.name, table: name, key });
-    if (missing.length > 0) problems.push(`new: table "${name}" lacks the triggers ${missing.join(', ')}; "banyan migrate" makes them`);
+    if (missing.length > 0)
+      problems.push(
+        `new: table "${name}" lacks the triggers ${missing.join(', ')}; "banyan migrate" makes them`,
+      );
   }
   return problems;
 }
@@ -23,13 +26,17 @@ async function checkSide({ side, table, store }: RecordSide): Promise<string[]> 
   const columns = new Map(actual.columns.map((column) => [column.name, column]));
   const problems = spec.columns
     .filter((column) => !columns.has(column.name))
-    .map((column) => `${side}: table "${spec.name}" has no column "${column.name}"${nearest(column.name, [...columns.keys()])}`);
+    .map(
+      (column) =>
+        `${side}: table "${spec.name}" has no column "${column.name}"${nearest(column.name, [...columns.keys()])}`,
+    );
   const mapped = new Set(spec.columns.map((column) => column.name));
   for (const column of actual.columns) {
     if (mapped.has(column.name) || column.nullable || column.hasDefault) continue;
     problems.push(`${side}: column "${spec.name}.${column.name}" must be given and no field maps to it`);
   }
-  if (actual.keyIsUnique === false) problems.push(`${side}: "${spec.key}" is not unique in table "${spec.name}"`);
+  if (actual.keyIsUnique === false)
+    problems.push(`${side}: "${spec.key}" is not unique in table "${spec.name}"`);
   return problems;
 }
 

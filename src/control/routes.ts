@@ -61,7 +61,14 @@ export class Routes {
       const route = this.routes.get(state.resource);
       const acked = MODES[state.mode].reads;
       if (route) Object.assign(route, { state, acked, readsStopped: false });
-      else this.routes.set(state.resource, { state, acked, readsStopped: false, unmarked: 0, held: new HeldWrites() });
+      else
+        this.routes.set(state.resource, {
+          state,
+          acked,
+          readsStopped: false,
+          unmarked: 0,
+          held: new HeldWrites(),
+        });
       this.options.onChange(state);
     }
     this.wakeAll();
@@ -80,7 +87,9 @@ export class Routes {
 
   /** Whether a switch is under way somewhere: then every look is worth it. */
   get moving(): boolean {
-    return [...this.routes.values()].some(({ state, readsStopped }) => state.stage !== 'open' || readsStopped);
+    return [...this.routes.values()].some(
+      ({ state, readsStopped }) => state.stage !== 'open' || readsStopped,
+    );
   }
 
   /** The state that a read acts under; waits while reads are stopped (R13), at most `patience` ms. */
@@ -173,7 +182,10 @@ export class Routes {
       route.readsStopped = false;
       this.wakeAll();
     } catch (error) {
-      log.debug({ resource: state.resource, error: (error as Error).message }, 'the acknowledgement was not committed');
+      log.debug(
+        { resource: state.resource, error: (error as Error).message },
+        'the acknowledgement was not committed',
+      );
     }
   }
 
@@ -186,9 +198,11 @@ export class Routes {
     const pause = route.held.take();
     if (!pause) return;
     const { database, identity, log } = this.options;
-    await reportPause(database, pause.switchId, { ...pause.pause, replica: identity.name }).catch((error: unknown) => {
-      log.debug({ error: (error as Error).message }, 'the pause of a switch could not be reported');
-    });
+    await reportPause(database, pause.switchId, { ...pause.pause, replica: identity.name }).catch(
+      (error: unknown) => {
+        log.debug({ error: (error as Error).message }, 'the pause of a switch could not be reported');
+      },
+    );
   }
 
   private wakeAll(): void {
@@ -215,6 +229,9 @@ export class Routes {
   private outOfPatience(resource: ResourceName): BanyanError {
     const route = this.routes.get(resource);
     if (!route) return new BanyanError('not-ready', `the gateway does not know yet where ${resource} lives`);
-    return new BanyanError('switching', `${resource} is being switched (${route.state.stage}); nothing was sent`);
+    return new BanyanError(
+      'switching',
+      `${resource} is being switched (${route.state.stage}); nothing was sent`,
+    );
   }
 }

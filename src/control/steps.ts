@@ -5,7 +5,12 @@ import type { StepChange, SwitchSituation } from '../state/resources.ts';
 /** What a coordinator does next with a switch under way; `wait` says for what. */
 export type NextStep =
   | { do: 'wait'; for: string }
-  | { do: 'step'; name: 'switch' | 'open' | 'turn-round'; change: StepChange; outcome: 'done' | 'turned-round' | null };
+  | {
+      do: 'step';
+      name: 'switch' | 'open' | 'turn-round';
+      change: StepChange;
+      outcome: 'done' | 'turned-round' | null;
+    };
 
 const closed = { nextMode: null, previousMode: null, switchId: null, budget: null } as const;
 
@@ -69,7 +74,10 @@ function decideEnter(state: ResourceState, situation: SwitchSituation): NextStep
   if (missingAcks.length === 0 && quiet) return open(state.nextMode ?? state.mode, 'done');
   // Nothing was filled yet, so going back needs nobody's word.
   if (overdue) return open(state.previousMode ?? 'legacy', 'turned-round');
-  return { do: 'wait', for: quiet ? waitingFor(missingAcks) : 'writes that a stopped replica sent without a mark' };
+  return {
+    do: 'wait',
+    for: quiet ? waitingFor(missingAcks) : 'writes that a stopped replica sent without a mark',
+  };
 }
 
 function decideDrain(state: ResourceState, situation: SwitchSituation): NextStep {

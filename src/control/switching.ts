@@ -97,7 +97,10 @@ export class Switching {
   async retire(resource: ResourceName, actor: string): Promise<boolean> {
     const state = await this.stateOf(resource);
     if (state.mode !== 'new' || state.stage !== 'open') {
-      throw new BanyanError('switch-refused', `${resource} is in mode ${state.mode}; only a resource in mode new can be retired`);
+      throw new BanyanError(
+        'switch-refused',
+        `${resource} is in mode ${state.mode}; only a resource in mode new can be retired`,
+      );
     }
     const done = await retireResource(this.database, resource, state.epoch);
     if (done) await writeAudit(this.database, { actor, action: 'retired', resource });
@@ -114,7 +117,12 @@ export class Switching {
       const reason = request.forced.get(guard);
       if (!refusal || reason === undefined) continue;
       const details = { guard, reason, refusal: refusal.reason, step: `${step.from} to ${step.to}` };
-      await writeAudit(this.database, { actor: request.actor, action: 'guard-forced', resource: state.resource, details });
+      await writeAudit(this.database, {
+        actor: request.actor,
+        action: 'guard-forced',
+        resource: state.resource,
+        details,
+      });
     }
     // Before the step: what a file asked for earlier must not walk it back at once.
     await this.noteWanted(request, step.to);
@@ -165,7 +173,8 @@ export class Switching {
 
   private async answers(state: ResourceState, step: Step): Promise<GuardAnswer[]> {
     const resource = this.resource(state.resource);
-    if (!resource) throw new BanyanError('unknown-resource', `routes.config.yaml names no resource "${state.resource}"`);
+    if (!resource)
+      throw new BanyanError('unknown-resource', `routes.config.yaml names no resource "${state.resource}"`);
     const states = new Map((await readStates(this.database)).map((other) => [other.resource, other]));
     const parents = resource.references.map((reference) => this.resource(reference.resource));
     return await askGuards({

@@ -37,12 +37,20 @@ export const ENVELOPES: Readonly<Record<ResourceSettings['envelope'], Envelope>>
 };
 
 /** What a client is told of any failure: never a stack, never an inner message that nobody has looked at. */
-export function publicError(error: unknown, requestId: string): { status: number; error: PublicError; retryAfter: number | null } {
+export function publicError(
+  error: unknown,
+  requestId: string,
+): { status: number; error: PublicError; retryAfter: number | null } {
   const known = isBanyanError(error) ? error : new BanyanError('internal', undefined, { cause: error });
   const message = known.code === 'internal' ? ERRORS.internal.title : known.message;
   return {
     status: known.entry.status,
     retryAfter: known.entry.retryAfter ?? null,
-    error: { code: known.code, message, ...(known.details === undefined ? {} : { details: known.details }), requestId },
+    error: {
+      code: known.code,
+      message,
+      ...(known.details === undefined ? {} : { details: known.details }),
+      requestId,
+    },
   };
 }

@@ -28,15 +28,30 @@ export async function forwardRoutes(
     websocket: true,
     undici: { connections: 256, pipelining: 1 },
     preHandler: (request, reply, done) => {
-      if (upstream() === null) void sendError(reply, 'success-data', new BanyanError('no-route', `nothing has the path ${pathOf(request)}`), request.id);
+      if (upstream() === null)
+        void sendError(
+          reply,
+          'success-data',
+          new BanyanError('no-route', `nothing has the path ${pathOf(request)}`),
+          request.id,
+        );
       else done();
     },
     replyOptions: {
       getUpstream: () => upstream() ?? '',
       onError: (reply, { error }) => {
         const code = (error as { code?: string }).code ?? '';
-        const failure = new BanyanError(TIMEOUTS.has(code) ? 'upstream-timeout' : 'upstream-unreachable', undefined, { cause: error });
-        void sendError(reply as never, 'success-data', failure, (reply as unknown as { request: { id: string } }).request.id);
+        const failure = new BanyanError(
+          TIMEOUTS.has(code) ? 'upstream-timeout' : 'upstream-unreachable',
+          undefined,
+          { cause: error },
+        );
+        void sendError(
+          reply as never,
+          'success-data',
+          failure,
+          (reply as unknown as { request: { id: string } }).request.id,
+        );
       },
     },
   } as Parameters<typeof proxy>[1]);

@@ -3,12 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { Key } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
-import {
-  abandonAttempt,
-  beginAttempt,
-  finishAttempt,
-  type Attempt,
-} from '../state/idempotency.ts';
+import { abandonAttempt, beginAttempt, finishAttempt, type Attempt } from '../state/idempotency.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
 /** An answer as it is kept and repeated. */
@@ -86,4 +81,3 @@ async function doOnce(
 function hash({ method, path, body }: IdempotentRequest): string {
   return createHash('sha256').update(`${method} ${path}\n${body}`).digest('hex');
 }
-

@@ -37,7 +37,8 @@ export function readListQuery(resource: BoundResource, parameters: Parameters): 
     if (after) conditions.push(afterRow(sort, after));
     else problems.push('cursor is not one of this list with this sort; begin again without it');
   }
-  if (problems.length > 0) throw new BanyanError('invalid-query', problems.join('; '), { details: { problems } });
+  if (problems.length > 0)
+    throw new BanyanError('invalid-query', problems.join('; '), { details: { problems } });
   const wantsTotal = single(parameters, 'total', problems) ?? String(offset !== null);
   return {
     // One more than asked for tells whether there is a next page.
@@ -68,7 +69,9 @@ function readFilters(resource: BoundResource, parameters: Parameters, problems: 
     const [, field = name, op = 'eq'] = /^([^[\]]+)\[([a-z]+)\]$/.exec(name) ?? [];
     const mapped = allowed.includes(field) ? resource.mapping.field(field) : undefined;
     if (!mapped) {
-      problems.push(`"${field}" is not a filter of ${resource.name}; filters: ${allowed.join(', ') || 'none'}`);
+      problems.push(
+        `"${field}" is not a filter of ${resource.name}; filters: ${allowed.join(', ') || 'none'}`,
+      );
       continue;
     }
     for (const text of Array.isArray(given) ? given : [given]) {
@@ -83,16 +86,20 @@ function readFilters(resource: BoundResource, parameters: Parameters, problems: 
 /** A condition, or what is wrong with it. */
 function readCondition(field: MappedField, op: string, text: string): Condition | string {
   if (op === 'null') return { field: field.name, op, value: text !== 'false' };
-  if (!OPERATORS.includes(op as Operator)) return `unknown operator "${op}"; operators: ${OPERATORS.join(', ')}, null`;
+  if (!OPERATORS.includes(op as Operator))
+    return `unknown operator "${op}"; operators: ${OPERATORS.join(', ')}, null`;
   if (field.list || field.type === 'json') return 'a list or document can only be asked whether it is null';
   if (op === 'contains') return { field: field.name, op, value: text };
   if (op === 'in') {
     const values = text.split(',').map((part) => filterValue(field, part));
     const wrong = values.find((value) => typeof value === 'object' && value !== null && 'problem' in value);
-    return wrong ? (wrong as { problem: string }).problem : { field: field.name, op, value: values as Value[] };
+    return wrong
+      ? (wrong as { problem: string }).problem
+      : { field: field.name, op, value: values as Value[] };
   }
   const value = filterValue(field, text);
-  if (typeof value === 'object' && value !== null && 'problem' in value) return (value as { problem: string }).problem;
+  if (typeof value === 'object' && value !== null && 'problem' in value)
+    return (value as { problem: string }).problem;
   return { field: field.name, op: op as Exclude<Operator, 'in'>, value: value as Value };
 }
 
@@ -161,12 +168,16 @@ function writeCursor(sort: readonly SortBy[], record: PublicRecord): string {
 function readCursor(resource: BoundResource, cursor: string, sort: readonly SortBy[]): Value[] | null {
   try {
     const parsed = parseJson(Buffer.from(cursor, 'base64url').toString());
-    if (!Array.isArray(parsed) || parsed[0] !== sortText(sort) || parsed.length !== sort.length + 1) return null;
+    if (!Array.isArray(parsed) || parsed[0] !== sortText(sort) || parsed.length !== sort.length + 1)
+      return null;
     const values = parsed.slice(1);
     const fits = sort.every(({ field }, index) => {
       const mapped = resource.mapping.field(field);
       const value = values[index] ?? null;
-      return mapped && 'value' in acceptValue({ ...mapped, nullable: true, maxLength: null, precision: null }, value);
+      return (
+        mapped &&
+        'value' in acceptValue({ ...mapped, nullable: true, maxLength: null, precision: null }, value)
+      );
     });
     return fits ? values : null;
   } catch {

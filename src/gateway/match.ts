@@ -20,7 +20,9 @@ export class Matcher {
   constructor(snapshot: Snapshot, resources: Iterable<BoundResource>) {
     this.snapshot = snapshot;
     this.resources = new Map([...resources].map((resource) => [resource.settings.path, resource]));
-    this.operations = new Map(snapshot.operations.map((operation) => [`${operation.method} ${operation.path}`, operation]));
+    this.operations = new Map(
+      snapshot.operations.map((operation) => [`${operation.method} ${operation.path}`, operation]),
+    );
   }
 
   /** `target`: the request line's path with its query. A path below a record's is none of ours. */
@@ -32,7 +34,10 @@ export class Matcher {
       if (operation) return { kind: 'operation', operation };
     }
     const collection = this.resources.get(path);
-    if (collection) return method === 'OPTIONS' ? { kind: 'forward' } : { kind: 'resource', resource: collection, key: null };
+    if (collection)
+      return method === 'OPTIONS'
+        ? { kind: 'forward' }
+        : { kind: 'resource', resource: collection, key: null };
     const slash = path.lastIndexOf('/');
     const resource = slash > 0 ? this.resources.get(path.slice(0, slash)) : undefined;
     if (resource && method !== 'OPTIONS') return this.record(resource, path.slice(slash + 1));

@@ -9,7 +9,10 @@ import type { ResourceRuntime } from './runtime.ts';
 /** How long a read waits while its replica may not read (a switch's few milliseconds); ms. */
 const READ_PATIENCE = 5_000;
 
-export async function readRecord(runtime: ResourceRuntime, key: Key): Promise<{ record: PublicRecord; side: Side }> {
+export async function readRecord(
+  runtime: ResourceRuntime,
+  key: Key,
+): Promise<{ record: PublicRecord; side: Side }> {
   const plan = await planRead(runtime, 'detail');
   const found = await runtime.resource[plan.side].get([key]);
   if (isSampled(plan)) runtime.comparer.readRecord(key);

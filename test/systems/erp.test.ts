@@ -299,9 +299,9 @@ t.test('E10: at the end of the road Supabase is switched off and every endpoint 
     t.match([detail.status, detail.servedBy], [200, 'new'], `GET ${resource}/:id`);
     t.equal((await send(gateway.url, 'GET', `/api/${resource}`)).status, 200, `GET ${resource}`);
     const made = await create(gateway, resource, ids);
-    const { id: _id, createdAt: _c, updatedAt: _u, ...rest } = made;
+    const { id, createdAt, updatedAt, ...rest } = made;
     t.equal(
-      (await send(gateway.url, 'PUT', `/api/${resource}/${made.id}`, rest)).status,
+      (await send(gateway.url, 'PUT', `/api/${resource}/${id}`, rest)).status,
       200,
       `PUT ${resource}/:id`,
     );

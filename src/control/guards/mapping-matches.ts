@@ -10,7 +10,8 @@ export const mappingMatches: Guard = {
     if (problems.length === 0) return null;
     return {
       reason: problems.join('; '),
-      clears: 'correct fields in routes.config.yaml or the tables, or run "banyan migrate"; "banyan check" shows the rest',
+      clears:
+        'correct fields in routes.config.yaml or the tables, or run "banyan migrate"; "banyan check" shows the rest',
       eta: null,
     };
   },

@@ -13,6 +13,10 @@ export const storesReachable: Guard = {
       });
     }
     if (silent.length === 0) return null;
-    return { reason: silent.join('; '), clears: 'bring the store back; "banyan check" asks it again', eta: null };
+    return {
+      reason: silent.join('; '),
+      clears: 'bring the store back; "banyan check" asks it again',
+      eta: null,
+    };
   },
 };

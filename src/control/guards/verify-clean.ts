@@ -13,7 +13,11 @@ export const verifyClean: Guard = {
     if (!run) return { reason: 'nothing was verified yet', clears: again, eta: null };
     if (run.status === 'running') {
       const seen = run.legacyRows + run.newRows;
-      return { reason: `a verify is under way (${seen} of ${run.total} rows)`, clears: 'it clears by itself', eta: null };
+      return {
+        reason: `a verify is under way (${seen} of ${run.total} rows)`,
+        clears: 'it clears by itself',
+        eta: null,
+      };
     }
     const stale = await tooOld(context, run.startedAt);
     if (stale) return { reason: stale, clears: again, eta: null };
@@ -21,12 +25,17 @@ export const verifyClean: Guard = {
   },
 };
 
-async function tooOld({ database, resource, state }: GuardContext, startedAt: string): Promise<string | null> {
+async function tooOld(
+  { database, resource, state }: GuardContext,
+  startedAt: string,
+): Promise<string | null> {
   const filled = await readBackfill(database, resource.name, state.generation);
   const { uncertainAt } = await readMoments(database, resource.name);
   const started = Date.parse(startedAt);
-  if (filled?.finishedAt && Date.parse(filled.finishedAt) > started) return 'the last verify is older than the backfill';
-  if (uncertainAt && Date.parse(uncertainAt) > started) return `the last verify is older than an uncertain moment (${uncertainAt})`;
+  if (filled?.finishedAt && Date.parse(filled.finishedAt) > started)
+    return 'the last verify is older than the backfill';
+  if (uncertainAt && Date.parse(uncertainAt) > started)
+    return `the last verify is older than an uncertain moment (${uncertainAt})`;
   return null;
 }
 
@@ -39,5 +48,9 @@ async function unequal(
   const repair = `banyan repair ${resource.name}, then ${again}`;
   if (open > 0) return { reason: `${open} records differ between the sides`, clears: repair, eta: null };
   if (unsettled === 0) return null;
-  return { reason: `${unsettled} records never came to rest while they were verified`, clears: again, eta: null };
+  return {
+    reason: `${unsettled} records never came to rest while they were verified`,
+    clears: again,
+    eta: null,
+  };
 }
