@@ -72,7 +72,8 @@ export class Tally {
       acknowledged: { ...this.acknowledged },
       refused: this.refused,
       unknown,
-      lost: of('lost'),
+      // Every check finds the same one again.
+      lost: [...new Map(of('lost').map((finding) => [finding.key, finding])).values()],
       olderReads: of('older'),
       wrongReads: of('wrong'),
       reads: this.reads,

@@ -1,0 +1,104 @@
+import { testConfig } from '../harness/gateway.ts';
+import { startLoad } from '../load/load.ts';
+import { Endings } from './endings.ts';
+import { Gateways } from './gateways.ts';
+import { Operator } from './operator.ts';
+import { type TourOptions, USAGE, readOptions } from './options.ts';
+import { startPlace } from './place.ts';
+import { printResult } from './report.ts';
+import { type Journey, walkUndisturbed, walkWithKills } from './road.ts';
+import { readSwitches } from './switches.ts';
+
+const RESOURCE = 'clients';
+
+/** Settings that make the tour short without making it easy: guards are real, a dead process is waited for 4 s. */
+const EDITS = [
+  [/shadowReads: \d+/g, 'shadowReads: 200'],
+  [/timeout: 1s\n {4}deadline: 3s/, 'timeout: 2s\n    deadline: 4s'],
+  [/timeout: 2s\n {4}deadline: 6s/, 'timeout: 2s\n    deadline: 4s'],
+] as const;
+
+const print = (text: string) => void process.stdout.write(`${text}\n`);
+
+async function tour(options: TourOptions, endings: Endings): Promise<boolean> {
+  const { clients, rate, records, seed, seconds } = options;
+  print(`Tour with ${clients} clients at ${rate} requests/s each, ${records} records, --seed ${seed}.`);
+  const place = await startPlace(endings, records);
+  const config = await testConfig(endings, EDITS);
+  const gateways = await Gateways.start(endings, config, place.env);
+  const operator = await Operator.open(endings, {
+    file: config.file,
+    env: { ...place.env, PORT: '0' },
+    resource: RESOURCE,
+  });
+  const urls = () => gateways.urls;
+  const load = await startLoad({
+    urls,
+    resource: RESOURCE,
+    clients,
+    ratePerClient: rate,
+    seed,
+    idempotency: true,
+  });
+  const say = narrator(load, operator);
+  const journey: Journey = { place, config, gateways, operator, load, seconds, say };
+
+  print('\nThere and back by command, with nothing in the way');
+  const rests = await walkUndisturbed(journey);
+  const undisturbed = (await readSwitches(place.new, RESOURCE, [])).length;
+  print('\nThere and back by editing the file, with gateways killed by kill -9');
+  rests.push(...(await walkWithKills(journey)));
+
+  await load.stop();
+  const marks = await operator.marksLeft();
+  await load.checkStore('legacy store', place.legacy);
+  const report = await load.checkApi(gateways.urls);
+  const switches = await readSwitches(place.new, RESOURCE, report.samples);
+  const parts = { undisturbed: switches.slice(0, undisturbed), disturbed: switches.slice(undisturbed) };
+  const sound = printResult({ load: report, rests, marks, ...parts }, print);
+  if (!sound) print(`\n${gateways.output()}`);
+  return sound;
+}
+
+/** One line per step: time, what happens, requests per second since the line before, marks at this moment. */
+function narrator(load: Journey['load'], operator: Operator): Journey['say'] {
+  const begun = performance.now();
+  let before = { at: begun, requests: 0 };
+  return (text) => {
+    const now = performance.now();
+    const requests = load.report().samples.length;
+    const rate = (requests - before.requests) / Math.max(0.001, (now - before.at) / 1_000);
+    before = { at: now, requests };
+    const time = ((now - begun) / 1_000).toFixed(1).padStart(6);
+    const line = `${time} s  ${text.padEnd(60)} ${rate.toFixed(0).padStart(5)} req/s`;
+    void operator.backlog().then(
+      ({ marks }) => print(`${line}  ${String(marks).padStart(4)} marks`),
+      () => print(line),
+    );
+  };
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (!options) {
+    print(USAGE);
+    return 0;
+  }
+  const endings = new Endings();
+  for (const [signal, code] of [
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const) {
+    process.once(signal, () => void endings.run().finally(() => process.exit(code)));
+  }
+  try {
+    return (await tour(options, endings)) ? 0 : 1;
+  } finally {
+    await endings.run();
+  }
+}
+
+process.exitCode = await main().catch((error: unknown) => {
+  process.stderr.write(`${(error as Error).stack}\n`);
+  return 2;
+});
