@@ -140,7 +140,7 @@ export class App {
     if (this.stopping) return;
     this.registered = true;
     control.loop.start();
-    this.log.info({ replica: control.replica, url: this.url }, 'serving');
+    this.log.info({ replica: control.replica, at: this.url }, 'serving');
   }
 
   private async prepare(binding: Binding): Promise<void> {

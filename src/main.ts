@@ -49,7 +49,17 @@ async function startEmbedded() {
   const quickstart = await startQuickstart({ folder: resolve(ROOT, '.banyan'), log: say }).catch((error: unknown) =>
     fail((error as Error).message),
   );
-  return { ...quickstart, welcome: (url: string) => welcome(url, quickstart.env) };
+  const { removeEnvironmentFile, writeEnvironmentFile } = await import('./quickstart/environment-file.ts');
+  // For `npx banyan` in the same folder.
+  await writeEnvironmentFile(ROOT, { ...quickstart.env });
+  return {
+    env: quickstart.env,
+    welcome: (url: string) => welcome(url, quickstart.env),
+    stop: async () => {
+      await removeEnvironmentFile(ROOT);
+      await quickstart.stop();
+    },
+  };
 }
 
 function startFailure(error: unknown, port: number): string {
