@@ -1,6 +1,6 @@
 import { MODES } from '../domain/modes.ts';
-import type { Database } from '../domain/sql.ts';
-import type { Mode, ResourceName, ResourceState } from '../domain/words.ts';
+import type { Database, Sql } from '../domain/sql.ts';
+import type { Mode, ResourceName, ResourceState, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { Log } from '../observability/log.ts';
 import type { BoundResource } from '../replication/resource.ts';
@@ -68,7 +68,6 @@ export class Coordinator {
     const state = await readState(this.options.database, resource);
     if (!state) return null;
     if (state.stage === 'open') return { state, waitsFor: null };
-    if (state.stage === 'drain') await this.prepareNextPrimary(state);
     const progress = await this.tryStep(state);
     if (progress?.waitsFor?.startsWith('replica')) await this.takeOffGone();
     return progress;
@@ -82,6 +81,7 @@ export class Coordinator {
       const situation = await readSituation(sql, state, MODES[state.mode].reads);
       const next = decideStep(state, situation);
       if (next.do === 'wait') return { state, waitsFor: next.for, next };
+      if (next.name === 'switch') await this.prepareNextPrimary(sql, state.resource, next.change.primary);
       const after = await stepResource(sql, state.resource, state.epoch, next.change);
       if (state.switchId) await this.remember(sql, state, state.switchId, next);
       return { state: after ?? state, waitsFor: null, next };
@@ -99,7 +99,7 @@ export class Coordinator {
   }
 
   private async remember(
-    sql: Parameters<typeof endSwitch>[0],
+    sql: Sql,
     state: ResourceState,
     switchId: string,
     next: NextStep & { do: 'step' },
@@ -118,12 +118,16 @@ export class Coordinator {
     });
   }
 
-  /** D3: between DRAIN and SWITCH the sequence of the side that becomes primary is set past the highest key. */
-  private async prepareNextPrimary(state: ResourceState): Promise<void> {
-    const resource = this.options.resource(state.resource);
-    if (!resource?.mapping.keyFromSequence || state.nextMode === null) return;
-    const side = resource[MODES[state.nextMode].primary];
-    if (side.store.capabilities.sequences) await side.table.advanceSequence();
+  /**
+   * D3: between DRAIN and SWITCH the sequence of the side that becomes primary is set past the highest key. Under the
+   * step's lock, after the drain: a key that was still being synced would be drawn a second time.
+   */
+  private async prepareNextPrimary(sql: Sql, name: ResourceName, primary: Side): Promise<void> {
+    const resource = this.options.resource(name);
+    const side = resource?.[primary];
+    if (!resource?.mapping.keyFromSequence || !side?.store.capabilities.sequences) return;
+    const { transactions } = side.store.capabilities;
+    await (transactions ? side.within(sql) : side).table.advanceSequence();
   }
 
   /** R16: a replica whose process is gone for sure is taken off at once, so that it keeps nobody waiting. */

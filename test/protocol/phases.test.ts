@@ -230,18 +230,21 @@ t.test('R6: a sync that is slower than a whole switch writes nothing over the ne
   t.equal(await place.legacy.name(key), 'newest');
 });
 
-t.test('R19: a replica that has not heard of the entry still writes unmarked, and is waited for', async (t) => {
-  await place.reset('legacy');
-  const replica = await openReplica(place, 'a');
-  await begin('dual-write');
-  t.match(await advance(), { state: { stage: 'enter' }, waitsFor: /replica a/ });
-  const key = newKey();
-  await create(replica, key, 'unmarked');
-  t.same(await place.marks(), []);
-  await replica.routes.refresh();
-  t.equal((await advance())?.state.stage, 'open');
-  await copy();
-  t.equal(await place.new.name(key), 'unmarked', 'whatever was not marked was there before the copy began');
-});
+t.test(
+  'R19: a replica that has not heard of the entry still writes unmarked, and is waited for',
+  async (t) => {
+    await place.reset('legacy');
+    const replica = await openReplica(place, 'a');
+    await begin('dual-write');
+    t.match(await advance(), { state: { stage: 'enter' }, waitsFor: /replica a/ });
+    const key = newKey();
+    await create(replica, key, 'unmarked');
+    t.same(await place.marks(), []);
+    await replica.routes.refresh();
+    t.equal((await advance())?.state.stage, 'open');
+    await copy();
+    t.equal(await place.new.name(key), 'unmarked', 'whatever was not marked was there before the copy began');
+  },
+);
 
 t.end();

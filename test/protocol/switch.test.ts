@@ -7,7 +7,7 @@ import { settleLeases, takeLeases } from '../../src/state/leases.ts';
 import { acknowledge, registerReplica } from '../../src/state/replicas.ts';
 import { readSituation, readStates, stepResource } from '../../src/state/resources.ts';
 import { readSwitch } from '../../src/state/switches.ts';
-import { Interrupts, interrupted, interruptedDatabase, statement } from '../harness/interrupts.ts';
+import { Interrupts, interruptedDatabase, statement } from '../harness/interrupts.ts';
 import { until } from '../harness/wait.ts';
 import { create, newKey, openCoordinator, openPlace, openReplica } from './place.ts';
 
