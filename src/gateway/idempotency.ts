@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { Key } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
-import { abandonAttempt, beginAttempt, finishAttempt, type Attempt } from '../state/idempotency.ts';
+import { abandonAttempt, beginAttempt, finishAttempt, yieldAttempt, type Attempt } from '../state/idempotency.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
 /** An answer as it is kept and repeated. */
@@ -65,17 +65,18 @@ async function doOnce(
   run: (key: Key | null, repeated: boolean) => Promise<Answer>,
 ): Promise<Answer> {
   reach('idempotency.begun');
-  try {
-    const answer = await run(attempt.assignedKey, repeated);
-    reach('idempotency.done');
-    await finishAttempt(database, attempt, answer);
-    return answer;
-  } catch (error) {
+  const answer = await run(attempt.assignedKey, repeated).catch(async (error: unknown) => {
     // Nothing was done: the next repeat may begin at once. Without an answer the attempt stays until its deadline.
     const nothingDone = isBanyanError(error) && error.outcome === 'not-applied';
-    if (nothingDone) await abandonAttempt(database, attempt).catch(() => undefined);
+    // That a repeat did nothing says nothing of the attempt before it: forgotten, a create would be done twice.
+    const letGo = repeated ? yieldAttempt : abandonAttempt;
+    if (nothingDone) await letGo(database, attempt).catch(() => undefined);
     throw error;
-  }
+  });
+  reach('idempotency.done');
+  // The write is done, and its client is told so whatever becomes of this; a repeat then comes after the deadline.
+  await finishAttempt(database, attempt, answer).catch(() => undefined);
+  return answer;
 }
 
 function hash({ method, path, body }: IdempotentRequest): string {

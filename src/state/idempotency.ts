@@ -63,14 +63,30 @@ export async function readAttempt(sql: Sql, of: Omit<Attempt, 'answer'>): Promis
 }
 
 /** Keeps the answer; a repeat gets the very same one. */
-export async function finishAttempt(sql: Sql, of: Attempt, answer: { status: number; body: string }): Promise<void> {
+export async function finishAttempt(
+  sql: Sql,
+  of: Attempt,
+  answer: { status: number; body: string },
+): Promise<void> {
   await sql.query(
     `UPDATE banyan.idempotency SET status = $4::int, body = $5 WHERE resource = $1 AND token = $2 AND attempt = $3::uuid`,
     [of.resource, of.token, of.attempt, answer.status, answer.body],
   );
 }
 
-/** Nothing was done: a repeat may be done anew at once. */
+/**
+ * This attempt did nothing, but one before it has no answer: the next repeat may begin at once, and is still a repeat,
+ * of the same create under the same id.
+ */
+export async function yieldAttempt(sql: Sql, of: Attempt): Promise<void> {
+  await sql.query(
+    `UPDATE banyan.idempotency SET deadline = '-infinity'
+     WHERE resource = $1 AND token = $2 AND attempt = $3::uuid AND status IS NULL`,
+    [of.resource, of.token, of.attempt],
+  );
+}
+
+/** Nothing was done, ever: a repeat may be done anew at once. */
 export async function abandonAttempt(sql: Sql, of: Attempt): Promise<void> {
   await sql.query(
     'DELETE FROM banyan.idempotency WHERE resource = $1 AND token = $2 AND attempt = $3::uuid AND status IS NULL',
@@ -79,5 +95,7 @@ export async function abandonAttempt(sql: Sql, of: Attempt): Promise<void> {
 }
 
 export async function forgetOldAttempts(sql: Sql): Promise<void> {
-  await sql.query(`DELETE FROM banyan.idempotency WHERE created_at < now() - $1::int * interval '1 day'`, [KEEP_DAYS]);
+  await sql.query(`DELETE FROM banyan.idempotency WHERE created_at < now() - $1::int * interval '1 day'`, [
+    KEEP_DAYS,
+  ]);
 }
