@@ -3,7 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { Key } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
-import { abandonAttempt, beginAttempt, finishAttempt, yieldAttempt, type Attempt } from '../state/idempotency.ts';
+import {
+  abandonAttempt,
+  beginAttempt,
+  finishAttempt,
+  yieldAttempt,
+  type Attempt,
+} from '../state/idempotency.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
 /** An answer as it is kept and repeated. */

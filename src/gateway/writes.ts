@@ -102,9 +102,13 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: W
   reach('write.answered');
   const key = resource.mapping.keyOf(record);
   if (request.key !== null) answered(key);
-  // D1: the writer adds the key that legacy has drawn.
+  // D1: the writer adds the key that legacy has drawn. The write is done also where it cannot: its mark then stays without a
+  // key, and what it made is looked for after the deadline.
   else
-    await nameMark(resource.database, resource.name, mark, key).then((id) => syncer.answered([{ id, key }]));
+    await nameMark(resource.database, resource.name, mark, key).then(
+      (id) => syncer.answered([{ id, key }]),
+      () => undefined,
+    );
   return { record, side: plan.side };
 }
 
