@@ -24,7 +24,10 @@ t.test(
     const { query, limit, offset } = read({});
     t.same(query, {
       where: null,
-      sort: [{ field: 'id', descending: false }],
+      sort: [
+        { field: 'createdAt', descending: true },
+        { field: 'id', descending: false },
+      ],
       limit: 51,
       offset: 0,
       total: false,
