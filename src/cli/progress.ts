@@ -25,7 +25,7 @@ const LINE_EVERY = 2_000;
 
 export async function startProgress(terminal: Terminal, title: string): Promise<Progress> {
   if (terminal.json) return SILENT;
-  return terminal.interactive ? await bar(title) : lines(terminal, title);
+  return terminal.wide ? await bar(title) : lines(terminal, title);
 }
 
 /** Rate and remaining time from what this process has seen: of a job that was resumed, only what runs now counts. */
@@ -34,7 +34,8 @@ export class Pace {
 
   measure(done: number, total: number): Measure {
     const now = performance.now();
-    this.first ??= { done, at: now };
+    // What was waited before the first record does not count either.
+    if (this.first === null || this.first.done === done) this.first = { done, at: now };
     const seconds = (now - this.first.at) / 1_000;
     const rate = seconds > 0.2 ? (done - this.first.done) / seconds : null;
     return { done, total, rate, left: rate ? (Math.max(0, total - done) / rate) * 1_000 : null };
@@ -42,6 +43,7 @@ export class Pace {
 }
 
 function describe({ done, total, rate, left }: Measure): string {
+  if (total === 0) return 'counting';
   const parts = [`${count(done)} of ${count(total)}`];
   if (rate) parts.push(`${count(Math.round(rate))}/s`);
   if (left != null && done < total) parts.push(`${duration(left)} left`);
@@ -63,7 +65,7 @@ function lines(terminal: Terminal, title: string): Progress {
 
 async function bar(title: string): Promise<Progress> {
   const { progress } = await import('@clack/prompts');
-  const shown = progress({ max: 1_000 });
+  const shown = progress({ max: 1_000, size: 24 });
   let permille = 0;
   // While a bar is shown, Ctrl-C ends the process with status 0; that would tell a script that all is done.
   const interrupted = (): void => void (process.exitCode = EXIT.interrupted);

@@ -23,6 +23,8 @@ export class Terminal {
   readonly json: boolean;
   /** A person looks on: progress bars and questions are welcome. */
   readonly interactive: boolean;
+  /** Whether a progress bar has room; some pseudo terminals say that they have no columns at all. */
+  readonly wide: boolean;
   private readonly stdout: Sink;
   private readonly stderr: Sink;
   private readonly colours: boolean;
@@ -32,6 +34,7 @@ export class Terminal {
     this.stdout = stdout;
     this.stderr = stderr;
     this.interactive = !json && stdout.isTTY === true && env.TERM !== 'dumb';
+    this.wide = this.interactive && (stdout.columns ?? 80) >= 60;
     this.colours = this.interactive && !env.NO_COLOR;
   }
 
@@ -54,7 +57,8 @@ export class Terminal {
   }
 
   paint(style: Style, text: string): string {
-    return this.colours ? styleText(style, text) : text;
+    // Our own look at the stream has decided; it need not be the process's.
+    return this.colours ? styleText(style, text, { validateStream: false }) : text;
   }
 
   get good(): string {

@@ -61,12 +61,16 @@ t.test(
     });
 
     await place.config.write(place.config.text.replace('path: /api/leads', 'path: api/leads'));
-    await until(
+    const problems = await until(
       async () =>
-        (await place.sides.new.query('SELECT FROM banyan.replica_file WHERE problems IS NOT NULL')).length >
-        0,
+        (
+          await place.sides.new.query<{ problems: string[] | null }>(
+            'SELECT problems FROM banyan.replica_file',
+          )
+        )[0]?.problems,
       { what: 'the gateway has refused the file' },
     );
+    t.match(problems, [/routes\.config\.yaml:\d+:\d+ +resources\.leads\.path: found/], 'with its line');
     await place.config.write(place.config.text.replace('path: api/leads', 'path: /api/leads # the same'));
     t.equal(await gateway.stop(), 0);
   },

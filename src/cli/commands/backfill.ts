@@ -7,7 +7,7 @@ import { writeAudit } from '../../state/audit.ts';
 import { countSetAside, listSetAside, readBackfill, type BackfillProgress } from '../../state/jobs.ts';
 import type { CommandModule, Result } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { counted } from '../format.ts';
+import { ago, counted } from '../format.ts';
 import { Pace, startProgress, type Progress } from '../progress.ts';
 import { Session } from '../session.ts';
 
@@ -83,7 +83,7 @@ async function report(
   const aside = await countSetAside(session.database, resource);
   const first = await listSetAside(session.database, resource, LISTED);
   const ways = {
-    before: `complete already (${done.finishedAt}); --again copies everything anew`,
+    before: `complete already${done.finishedAt ? `, ${ago(done.finishedAt)}` : ''}; --again copies everything anew`,
     'another process': `complete, ${counted(visited, 'record')}, by another process`,
     'this process': `complete, ${counted(visited, 'record')}`,
   };
