@@ -1,5 +1,4 @@
-import type { Failpoint } from '../../src/observability/failpoints.ts';
-import { type GatewayProcess, type TestConfig, startGateway } from '../harness/gateway.ts';
+import { type GatewayProcess, type GatewayStart, type TestConfig, startGateway } from '../harness/gateway.ts';
 import type { Endings } from './endings.ts';
 
 /** Two gateway processes on one control database; either may be killed and started again on its port. */
@@ -9,6 +8,7 @@ export class Gateways {
   private readonly config: TestConfig;
   private readonly env: Record<string, string>;
   private readonly processes: GatewayProcess[];
+  private readonly past: string[] = [];
 
   private constructor(
     of: { endings: Endings; config: TestConfig; env: Record<string, string> },
@@ -41,24 +41,26 @@ export class Gateways {
   }
 
   /** Starts one again on the port that it had, and waits until it serves. */
-  async restart(index: number, failpoint?: `${Failpoint}=kill@${number}`): Promise<void> {
+  async restart(index: number, failpoint?: GatewayStart['failpoint']): Promise<void> {
     const { endings, config, env } = this;
     const { port } = this.at(index);
+    this.past.push(this.said(index));
     this.processes[index] = await startGateway(endings, { config, env, port, failpoint });
-  }
-
-  /** Resolves when one has ended by itself, at its failpoint. */
-  async ended(index: number): Promise<void> {
-    await this.at(index).ended;
   }
 
   isRunning(index: number): boolean {
     return this.at(index).isRunning();
   }
 
-  /** What the gateways had to say that was worth a warning. */
+  /** What all processes had to say, those that were killed first. */
   output(): string {
-    return this.processes.map((gateway, index) => `--- ${this.name(index)}\n${gateway.output()}`).join('\n');
+    return [...this.past, ...this.processes.map((_, index) => this.said(index))].join('');
+  }
+
+  private said(index: number): string {
+    return this.at(index)
+      .output()
+      .replaceAll(/^(?=.)/gm, `${this.name(index)}: `);
   }
 
   private at(index: number): GatewayProcess {

@@ -10,17 +10,20 @@ export interface TourOptions {
   /** Clients in the legacy store before the tour begins. */
   records: number;
   seed: number;
+  /** Print what the gateways had to say. */
+  verbose: boolean;
 }
 
 const DEFAULTS = { seconds: 2, clients: 8, rate: 15, records: 2_000 } as const;
 
-export const USAGE = `npm run tour -- [--seconds N] [--clients N] [--rate N] [--records N] [--seed N]
+export const USAGE = `npm run tour -- [--seconds N] [--clients N] [--rate N] [--records N] [--seed N] [--verbose]
 
   --seconds  seconds of load in each mode (${DEFAULTS.seconds})
   --clients  clients at the same time (${DEFAULTS.clients})
   --rate     requests per second that each client tries to make (${DEFAULTS.rate})
   --records  clients in the legacy store at the beginning (${DEFAULTS.records})
   --seed     the same seed makes the same decisions; the interleaving is the machine's
+  --verbose  what the gateways had to say (LOG_LEVEL=warn unless it is set)
 `;
 
 /** Throws with the reason where an option is wrong; null: help was asked for. */
@@ -29,7 +32,7 @@ export function readOptions(args: readonly string[]): TourOptions | null {
   const options = Object.fromEntries(names.map((name) => [name, { type: 'string' as const }]));
   const parsed = parseArgs({
     args: [...args],
-    options: { ...options, help: { type: 'boolean', short: 'h' } },
+    options: { ...options, verbose: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } },
   });
   const values = parsed.values as Record<string, string | boolean | undefined>;
   if (values.help) return null;
@@ -38,5 +41,10 @@ export function readOptions(args: readonly string[]): TourOptions | null {
     .map((name) => [name, Number(values[name])] as const);
   const wrong = given.find(([, value]) => !(value > 0));
   if (wrong) throw new RangeError(`--${wrong[0]} must be a number above 0`);
-  return { ...DEFAULTS, seed: randomInt(1, 1_000_000), ...Object.fromEntries(given) };
+  return {
+    ...DEFAULTS,
+    seed: randomInt(1, 1_000_000),
+    ...Object.fromEntries(given),
+    verbose: values.verbose === true,
+  };
 }

@@ -17,7 +17,7 @@ export interface TourResult {
 /** One line of the table; `zero`: anything else than 0 fails the tour. */
 interface Line {
   title: string;
-  value: number;
+  value: number | string;
   zero: boolean;
 }
 
@@ -30,6 +30,8 @@ export function linesOf({ load, rests, marks, undisturbed, disturbed }: TourResu
     { title: 'writes acknowledged', value: sum(Object.values(load.acknowledged)), zero: false },
     { title: 'reads checked', value: load.reads, zero: false },
     { title: 'attempts that met a killed process', value: blamed('process').length, zero: false },
+    { title: 'pause of a switch: p50, max (ms)', value: pauseOf(undisturbed), zero: false },
+    { title: 'the same with a gateway killed', value: pauseOf(disturbed), zero: false },
     { title: 'acknowledged writes lost', value: load.lost.length, zero: true },
     { title: 'older reads after an acknowledgement', value: load.olderReads.length, zero: true },
     { title: 'wrong reads', value: load.wrongReads.length, zero: true },
@@ -47,6 +49,14 @@ export function linesOf({ load, rests, marks, undisturbed, disturbed }: TourResu
     },
     { title: 'marks left', value: marks + sum(rests.map((rest) => rest.marks)), zero: true },
   ];
+}
+
+/** Of all switches that held writes. */
+function pauseOf(switches: readonly SwitchFigures[]): string {
+  const held = switches.filter((figures) => figures.held > 0);
+  if (held.length === 0) return 'none';
+  const most = (of: (figures: SwitchFigures) => number) => Math.max(...held.map(of)).toFixed(0);
+  return `${most(({ p50 }) => p50)}, ${most(({ max }) => max)}`;
 }
 
 export function isSound(lines: readonly Line[]): boolean {

@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { ROAD, stepBetween } from '../../src/domain/modes.ts';
 import type { Mode } from '../../src/domain/words.ts';
 import type { TestConfig } from '../harness/gateway.ts';
+import { until } from '../harness/wait.ts';
 import type { Load } from '../load/load.ts';
 import type { Gateways } from './gateways.ts';
 import type { Operator } from './operator.ts';
@@ -52,6 +53,7 @@ export async function walkUndisturbed(journey: Journey): Promise<Rest[]> {
 export async function walkWithKills(journey: Journey): Promise<Rest[]> {
   const { config, operator, seconds, say } = journey;
   const rests: Rest[] = [];
+  let doomed: number | null = null;
   for (const [index, mode] of [THERE_AND_BACK.at(-1) as Mode, ...THERE_AND_BACK].entries()) {
     const victim = index % 2;
     if (index > 0) {
@@ -59,9 +61,10 @@ export async function walkWithKills(journey: Journey): Promise<Rest[]> {
       await operator.whenIn(mode);
       say(mode);
     }
-    await reviveFallen(journey);
+    if (doomed !== null) await revive(journey, doomed);
     await pause((seconds * 1_000) / 2);
-    await killAndRestart(journey, victim, nextKill(index));
+    doomed = hasBarrierNext(index) ? victim : null;
+    await killAndRestart(journey, victim, doomed !== null);
     await pause((seconds * 1_000) / 2);
     if (isBack(index - 1) && RESTS.has(mode)) rests.push(await rest(journey, mode));
   }
@@ -72,41 +75,31 @@ function isBack(index: number): boolean {
   return index >= ROAD.length - 1;
 }
 
-/** In which acknowledgement of the switch that comes next a gateway dies: while writes drain, or while reads move. */
-const KILLED_AT: Readonly<Record<string, number>> = {
-  'legacy>dual-write': 1,
-  'shadow>live': 2,
-  'live>shadow': 1,
-};
-
-function nextKill(index: number): number | undefined {
+/** Whether the step that follows the `index`-th mode has a barrier, in which a gateway can die. */
+function hasBarrierNext(index: number): boolean {
   const [from, to] = [THERE_AND_BACK[index - 1] ?? 'legacy', THERE_AND_BACK[index]];
-  return to && stepBetween(from, to)?.kind !== 'plain' ? KILLED_AT[`${from}>${to}`] : undefined;
+  return to !== undefined && stepBetween(from, to)?.kind !== 'plain';
 }
 
-/** `fatalAck`: the new process dies by itself at its so-manieth acknowledgement, in the middle of the next switch. */
-async function killAndRestart(
-  { gateways, say }: Journey,
-  victim: number,
-  fatalAck: number | undefined,
-): Promise<void> {
+/** `doomed`: the new process dies by itself at its first acknowledgement, in the middle of the next switch. */
+async function killAndRestart({ gateways, say }: Journey, victim: number, doomed: boolean): Promise<void> {
   await gateways.kill(victim);
   say(`  kill -9 ${gateways.name(victim)}`);
   await pause(300);
-  await gateways.restart(victim, fatalAck === undefined ? undefined : `switch.acked=kill@${fatalAck}`);
-  say(
-    `  ${gateways.name(victim)} is back${fatalAck === undefined ? '' : ', and will die in the middle of the switch'}`,
-  );
+  await gateways.restart(victim, doomed ? 'switch.acked=kill' : undefined);
+  say(`  ${gateways.name(victim)} is back${doomed ? ', and will die in the middle of the switch' : ''}`);
 }
 
-/** Starts again whoever died in the switch. */
-async function reviveFallen({ gateways, say }: Journey): Promise<void> {
-  for (const [index] of gateways.urls.entries()) {
-    if (gateways.isRunning(index)) continue;
-    say(`  ${gateways.name(index)} died in the middle of the switch`);
-    await gateways.restart(index);
-    say(`  ${gateways.name(index)} is back`);
-  }
+/** Starts again whom the switch before has killed. */
+async function revive({ gateways, say }: Journey, fallen: number): Promise<void> {
+  const gone = () => !gateways.isRunning(fallen);
+  await until(gone, {
+    what: `${gateways.name(fallen)} has died in the middle of the switch`,
+    timeout: 5_000,
+  });
+  say(`  ${gateways.name(fallen)} died in the middle of the switch`);
+  await gateways.restart(fallen);
+  say(`  ${gateways.name(fallen)} is back`);
 }
 
 /** Lets the clients rest, and compares both sides with each other and with what the clients were told. */

@@ -16,6 +16,7 @@ const EDITS = [
   [/shadowReads: \d+/g, 'shadowReads: 200'],
   [/timeout: 1s\n {4}deadline: 3s/, 'timeout: 2s\n    deadline: 4s'],
   [/timeout: 2s\n {4}deadline: 6s/, 'timeout: 2s\n    deadline: 4s'],
+  [/( {4}mode: legacy\n)/g, '$1    switch: { hold: 7s }\n'],
 ] as const;
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -56,7 +57,7 @@ async function tour(options: TourOptions, endings: Endings): Promise<boolean> {
   const switches = await readSwitches(place.new, RESOURCE, report.samples);
   const parts = { undisturbed: switches.slice(0, undisturbed), disturbed: switches.slice(undisturbed) };
   const sound = printResult({ load: report, rests, marks, ...parts }, print);
-  if (!sound) print(`\n${gateways.output()}`);
+  if (!sound || options.verbose) print(`\n${gateways.output()}`);
   return sound;
 }
 
