@@ -113,7 +113,10 @@ export class Syncer {
         else if (resource.mapping.keyFromSequence) await this.sweepOrphans();
       }
     } catch (error) {
-      log.debug({ resource: resource.name, error: (error as Error).message }, 'the journal could not be read');
+      log.debug(
+        { resource: resource.name, error: (error as Error).message },
+        'the journal could not be read',
+      );
     }
     if (!this.closed) this.plan(Math.max(this.interval(), this.pause));
   }
@@ -159,7 +162,9 @@ export class Syncer {
   /** A record whose parent the other side lacks: the parent first, then once more. */
   private async withParents(keys: readonly Key[], result: SyncResult): Promise<SyncResult> {
     const { resource } = this.options;
-    const orphans = result.refused.filter(({ error }) => isBanyanError(error, 'reference-missing')).map(({ key }) => key);
+    const orphans = result.refused
+      .filter(({ error }) => isBanyanError(error, 'reference-missing'))
+      .map(({ key }) => key);
     if (orphans.length === 0 || resource.references.length === 0) return result;
     const source = resource[otherSide('new')];
     await this.syncParents((await source.get(orphans)).values());
@@ -182,9 +187,12 @@ export class Syncer {
   private async refuse(key: Key, error: Error): Promise<void> {
     const { resource, log } = this.options;
     const code = isBanyanError(error) ? error.code : 'internal';
-    log.warn({ resource: resource.name, key, code, error: error.message }, 'the other side refuses a record; it backs off');
-    await recordFailure(resource.database, resource.name, key, { code, message: error.message });
-    // The mark stays. What this process knew of its answer is kept for the sweep after the back-off.
-    setTimeout(() => this.queue.add([key]), 1_000).unref();
+    log.warn(
+      { resource: resource.name, key, code, error: error.message },
+      'the other side refuses a record; it backs off',
+    );
+    const rest = await recordFailure(resource.database, resource.name, key, { code, message: error.message });
+    // The mark stays; this process may clear it before its deadline, so it is the one that tries again.
+    setTimeout(() => this.queue.add([key]), rest).unref();
   }
 }

@@ -12,23 +12,29 @@ export interface Failure {
   retryAt: string;
 }
 
+/** Counts one more failure of a key; answers after how many milliseconds it is tried again. */
 export async function recordFailure(
   sql: Sql,
   resource: ResourceName,
   key: Key,
   error: { code: string; message: string },
-): Promise<void> {
-  await sql.query(
+): Promise<number> {
+  const { rows } = await sql.query<{ rest: string }>(
     `INSERT INTO banyan.failure AS f (resource, key, code, reason, retry_at)
      VALUES ($1, $2, $3, $4, clock_timestamp() + $5::float8 * interval '1 ms')
      ON CONFLICT (resource, key) DO UPDATE SET attempts = f.attempts + 1, last_at = now(), code = $3, reason = $4,
-       retry_at = clock_timestamp() + least($5::float8 * $6::float8 ^ least(f.attempts, 20), $7::float8) * interval '1 ms'`,
+       retry_at = clock_timestamp() + least($5::float8 * $6::float8 ^ least(f.attempts, 20), $7::float8) * interval '1 ms'
+     RETURNING (extract(epoch FROM retry_at - clock_timestamp()) * 1000)::text AS rest`,
     [resource, key, error.code, error.message, BACKOFF.first, BACKOFF.factor, BACKOFF.longest],
   );
+  return Math.max(0, Number(rows[0]?.rest ?? BACKOFF.first));
 }
 
 export async function clearFailures(sql: Sql, resource: ResourceName, keys: readonly Key[]): Promise<void> {
-  await sql.query('DELETE FROM banyan.failure WHERE resource = $1 AND key = ANY($2::text[])', [resource, keys]);
+  await sql.query('DELETE FROM banyan.failure WHERE resource = $1 AND key = ANY($2::text[])', [
+    resource,
+    keys,
+  ]);
 }
 
 export async function listFailures(sql: Sql, resource: ResourceName, limit: number): Promise<Failure[]> {
