@@ -86,20 +86,22 @@ async function main(): Promise<number> {
     return 0;
   }
   const endings = new Endings();
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-  ] as const) {
-    process.once(signal, () => void endings.run().finally(() => process.exit(code)));
-  }
+  const interrupted = new Promise<number>((stop) => {
+    process.once('SIGINT', () => stop(130));
+    process.once('SIGTERM', () => stop(143));
+  });
   try {
-    return (await tour(options, endings)) ? 0 : 1;
+    const finished = tour(options, endings).then((sound) => (sound ? 0 : 1));
+    // What an interrupted tour runs into while everything ends is no news.
+    finished.catch(() => undefined);
+    return await Promise.race([finished, interrupted]);
   } finally {
     await endings.run();
   }
 }
 
-process.exitCode = await main().catch((error: unknown) => {
+const code = await main().catch((error: unknown) => {
   process.stderr.write(`${(error as Error).stack}\n`);
   return 2;
 });
+process.exit(code);
