@@ -169,7 +169,7 @@ async function readLastSwitch(database: Database, name: string): Promise<Resourc
 
 /** The guards of the step back, legacy itself, and no mark that is older than the allowed lag. */
 async function readiness(
-  { database, switching, resource, state }: StatusContext,
+  { switching, resource, state }: StatusContext,
   journal: Backlog,
 ): Promise<RollbackReadiness> {
   const to = modeBefore(state.mode);

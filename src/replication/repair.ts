@@ -36,12 +36,12 @@ export async function repair(
     }
     for (const key of keys) seen.add(key);
     await markForRepair(database, name, keys);
-    await synced(resource, keys, work, performance.now() + patience);
-    const verdicts = await compareSides(resource, keys);
-    const equal = keys.filter((key) => verdicts.get(key) === 'equal');
-    await settle(database, name, { keys: equal }, 'repair');
+    const until = performance.now() + patience;
+    await synced(resource, keys, work, until);
+    const equal = await equalAtRest(resource, keys, until);
+    await settle(database, name, { keys: [...equal] }, 'repair');
     result.repaired.push(...equal);
-    result.left.push(...keys.filter((key) => verdicts.get(key) !== 'equal'));
+    result.left.push(...keys.filter((key) => !equal.has(key)));
   }
 }
 
@@ -56,5 +56,16 @@ async function synced(
     if (left.length === 0 || performance.now() > until) return;
     await work(left);
     await sleep(50);
+  }
+}
+
+/** Those of the keys that are equal; one in motion (a write, or a sync that came once more: R30) is looked at again. */
+async function equalAtRest(resource: BoundResource, keys: readonly Key[], until: number): Promise<Set<Key>> {
+  const equal = new Set<Key>();
+  for (let left = keys; ; await sleep(50)) {
+    const verdicts = await compareSides(resource, left);
+    for (const key of left) if (verdicts.get(key) === 'equal') equal.add(key);
+    left = left.filter((key) => verdicts.get(key) === 'in-motion');
+    if (left.length === 0 || performance.now() > until) return equal;
   }
 }
