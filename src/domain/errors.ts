@@ -46,6 +46,11 @@ export const ERRORS = {
     title: 'No resource has this path, and no upstream is configured.',
     remedy: 'Name the resource in routes.config.yaml, or set "upstream".',
   },
+  'not-forwardable': {
+    status: 400,
+    title: 'The request cannot be passed on to the legacy upstream.',
+    remedy: 'Correct what the message names: the path, or a body where the method takes none.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'This path does not take this method.',

@@ -36,7 +36,8 @@ export function resourceRoutes(app: FastifyInstance, context: RouteContext): voi
     done(null, body),
   );
   const common = {
-    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+    // Also those that no resource takes: their answer is 405, not "no route".
+    method: app.supportedMethods,
     url: '/*',
     exposeHeadRoute: false,
     errorHandler: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {

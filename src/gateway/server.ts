@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import { METHODS, type IncomingMessage } from 'node:http';
 import Fastify, { LogController, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../domain/configuration.ts';
-import { forwardRoutes } from './forward.ts';
+import { forwardRoutes, noRoute, refusal, type UpstreamPatience } from './forward.ts';
 import type { Match, Matcher } from './match.ts';
-import { resourceRoutes, type RouteContext } from './resource-routes.ts';
+import { resourceRoutes, sendError, type RouteContext } from './resource-routes.ts';
 
 export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operationOf'> {
   server: ServerSettings;
@@ -12,6 +12,8 @@ export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operat
   matcher: () => Matcher;
   /** Whether requests can be served: registered, and not shutting down. */
   ready: () => boolean;
+  /** How long the upstream may be silent, where not as usual. */
+  upstreamPatience?: UpstreamPatience;
 }
 
 /** The request's match, made before routing: the whole request sees the snapshot that it began with. */
@@ -30,8 +32,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     requestIdHeader: 'x-request-id',
     genReqId: () => randomUUID(),
     forceCloseConnections: 'idle',
+    frameworkErrors: (error, request, reply) =>
+      void sendError(reply, 'success-data', refusal(error), request.id),
     routerOptions: { maxParamLength: 1_000, constraints: { banyan: matchConstraint(options.matcher) } },
   });
+  passOnEveryMethod(app);
+  app.setNotFoundHandler((request, reply) => sendError(reply, 'success-data', noRoute(request), request.id));
   const matchOf = (request: FastifyRequest): Match =>
     (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
   await app.register(async (scope) => {
@@ -39,9 +45,21 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   });
   await app.register(async (scope) => ownRoutes(scope, options.ready));
   await app.register(async (scope) => {
-    await forwardRoutes(scope, () => options.matcher().snapshot.upstream, { banyan: 'forward' });
+    await forwardRoutes(scope, {
+      upstream: () => options.matcher().snapshot.upstream,
+      constraints: { banyan: 'forward' },
+      patience: options.upstreamPatience,
+    });
   });
   return app;
+}
+
+/** Fastify knows the usual ones; the upstream may know WebDAV. */
+function passOnEveryMethod(app: FastifyInstance): void {
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method as never))
+      app.addHttpMethod(method, { hasBody: true });
+  }
 }
 
 function matchConstraint(matcher: () => Matcher) {
