@@ -15,6 +15,8 @@ export interface PoolSettings {
   /** The server's own limit of one statement. */
   statementTimeout: number;
   applicationName?: string;
+  /** `client`: what is written here answers a client, so the new side takes it only while it is the primary (R9). */
+  origin?: 'client';
 }
 
 /** A transaction whose process stands still for this long is ended by the server, so that its locks are not for ever. */
@@ -99,6 +101,7 @@ function connectionOf(party: Party, settings: PoolSettings): pg.PoolConfig {
     statement_timeout: String(settings.statementTimeout),
     idle_in_transaction_session_timeout: String(IDLE_IN_TRANSACTION),
   };
+  if (settings.origin) session['banyan.origin'] = settings.origin;
   const schema = url.searchParams.get('schema');
   if (schema) session.search_path = `"${schema.replaceAll('"', '""')}"`;
   const own = Object.entries(session).map(([name, value]) => `-c ${name}=${value.replace(/[\\ ]/g, '\\$&')}`);

@@ -24,6 +24,9 @@ const OPERATIONS = [
  * Statement-level with transition tables: a row-level trigger made bulk inserts six times slower. FOR SHARE, not an
  * advisory lock: it is sound in a REPEATABLE READ transaction of somebody else too (it fails there instead of reading
  * an old stage). Syncs set `banyan.origin` for their transaction and are let through unmarked.
+ *
+ * In mode `legacy` the new side may be filled by hand; but what answers a client (`banyan.origin` is `client`) was
+ * decided under a mode that has ended meanwhile, and would be acknowledged where nobody reads it (R9).
  */
 export async function installCapture(sql: Sql, captured: CapturedTable): Promise<void> {
   const functionName = `banyan.${quoteIdentifier(`capture_${captured.resource}`)}`;
@@ -36,15 +39,19 @@ export async function installCapture(sql: Sql, captured: CapturedTable): Promise
   }
 }
 
-function captureFunction(functionName: string, { resource, key }: CapturedTable): string {
+function captureFunction(functionName: string, captured: CapturedTable): string {
+  return `
+CREATE OR REPLACE FUNCTION ${functionName}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $banyan$${captureBody(captured)}$banyan$`;
+}
+
+function captureBody({ resource, key }: CapturedTable): string {
   const column = quoteIdentifier(key);
   const name = quoteLiteral(resource);
   const insert = (rows: string) =>
     `INSERT INTO banyan.mark (resource, key, deadline, cause)
        SELECT ${name}, k, '-infinity', 'trigger' FROM (${rows}) AS touched (k);`;
   return `
-CREATE OR REPLACE FUNCTION ${functionName}() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $banyan$
 DECLARE
   here banyan.resource;
 BEGIN
@@ -53,7 +60,8 @@ BEGIN
   END IF;
   -- R9: the stage cannot move before this transaction ends.
   SELECT * INTO here FROM banyan.resource WHERE name = ${name} FOR SHARE;
-  IF NOT FOUND OR (here.stage = 'open' AND here.mode = 'legacy') OR here.retired THEN
+  IF NOT FOUND OR here.retired OR (here.stage = 'open' AND here.mode = 'legacy'
+      AND current_setting('banyan.origin', true) IS DISTINCT FROM 'client') THEN
     RETURN NULL;
   END IF;
   IF here.stage <> 'open' OR here."primary" <> 'new' THEN
@@ -70,15 +78,20 @@ BEGIN
     RAISE EXCEPTION 'BANYAN: TRUNCATE of % cannot be mirrored; use DELETE', TG_TABLE_NAME USING ERRCODE = 'BN002';
   END IF;
   RETURN NULL;
-END $banyan$`;
+END `;
 }
 
-/** Names of the capture triggers that a table lacks; empty when all are there and enabled. */
+/** Names of the capture triggers that a table lacks; empty when all are there, enabled and as they are made today. */
 export async function missingCapture(sql: Sql, captured: CapturedTable): Promise<string[]> {
   const { rows } = await sql.query<{ tgname: string }>(
-    `SELECT tgname FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgenabled IN ('O', 'A') AND NOT tgisinternal
-       AND tgfoid = to_regproc($2)`,
-    [quoteIdentifier(captured.table), `banyan.${quoteIdentifier(`capture_${captured.resource}`)}`],
+    `SELECT tgname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
+     WHERE tgrelid = to_regclass($1) AND tgenabled IN ('O', 'A') AND NOT tgisinternal
+       AND tgfoid = to_regproc($2) AND prosrc = $3`,
+    [
+      quoteIdentifier(captured.table),
+      `banyan.${quoteIdentifier(`capture_${captured.resource}`)}`,
+      captureBody(captured),
+    ],
   );
   const present = new Set(rows.map((row) => row.tgname));
   return OPERATIONS.map(({ name }) => `banyan_capture_${name}`).filter((name) => !present.has(name));

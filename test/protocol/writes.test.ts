@@ -126,6 +126,30 @@ t.test('R9: a replica that missed a whole switch writes to the side that leads n
   t.same([await place.legacy.name(key), await place.new.name(key)], ['one', null]);
 });
 
+t.test(
+  'R9: a write decided while the new side led is not done there after a rollback to legacy alone',
+  async (t) => {
+    await place.reset('live');
+    const next = new Interrupts();
+    const replica = await openReplica(place, 'a', { resource: interrupted(place.companies, { new: next }) });
+    const late = next.stop('before', 'insert');
+    const key = newKey();
+    const answer = create(replica, key, 'one');
+    await late.reached;
+    for (const mode of ['shadow', 'dual-write', 'legacy'] as const) {
+      await begin(mode);
+      await finish(replica);
+    }
+    late.go();
+    t.equal((await answer).side, 'legacy');
+    t.same([await place.legacy.name(key), await place.new.name(key)], ['one', null]);
+    await t.resolves(
+      place.new.put(newKey(), 'by hand'),
+      'nobody but the gateway is kept from filling the new side',
+    );
+  },
+);
+
 t.test('R11: writes that come while a resource drains are held, and go on when it is open', async (t) => {
   await place.reset('shadow');
   const legacy = new Interrupts();

@@ -41,6 +41,7 @@ export class PrismaStore implements Store {
       wait: settings.pool.wait,
       timeout: settings.timeout,
       statementTimeout: settings.statementTimeout,
+      origin: 'client',
       onLost: (error) => report('an idle connection broke', { reason: error.message }),
       observe: slow ? (statement) => slow.observe(statement, this.#database) : undefined,
     });
