@@ -15,6 +15,8 @@ export interface ReplicateAnswer {
   /** Rows of both sides together for `verify` and `read`, of legacy for `backfill`. */
   rows: number;
   milliseconds: number;
+  /** CPU time of this process, microseconds. */
+  cpu: number;
   /** The most memory that the process ever had, bytes. */
   peak: number;
 }
@@ -62,7 +64,13 @@ async function bind(): Promise<Binding> {
 
 const { work } = input<ReplicateInput>();
 const { resources } = await bind();
-const started = performance.now();
+const [started, before] = [performance.now(), process.cpuUsage()];
 const rows = await WORKS[work](resources.get('clients') as BoundResource);
 const milliseconds = performance.now() - started;
-answer({ rows, milliseconds, peak: process.resourceUsage().maxRSS * 1024 } satisfies ReplicateAnswer);
+const { user, system } = process.cpuUsage(before);
+answer({
+  rows,
+  milliseconds,
+  cpu: user + system,
+  peak: process.resourceUsage().maxRSS * 1024,
+} satisfies ReplicateAnswer);

@@ -16,7 +16,7 @@ import {
 } from '../state/jobs.ts';
 import { backlog } from '../state/journal.ts';
 import { holdLegacyPrimary } from '../state/resources.ts';
-import { claimSlots, noteSlots, slotOf } from '../state/slots.ts';
+import { claimSlots, noteSlots, slotOf, takeOver, type SlotNote } from '../state/slots.ts';
 import { pull, type SyncResult } from './pull.ts';
 import type { BoundResource } from './resource.ts';
 
@@ -34,22 +34,28 @@ export interface BackfillOptions {
  * R22: copies what legacy holds, and removes what only the new side holds, in key order, in chunks. It reads no journal
  * and clears no mark. It goes on from its checkpoint after any end, and may be done again at any time.
  *
- * Answers the progress at its end, or null when another process has the job. Memory is flat: two chunks of keys.
+ * Answers the progress at its end, or null when another process has the job. Memory is flat: two chunks.
  */
-export async function backfill(resource: BoundResource, options: BackfillOptions): Promise<BackfillProgress | null> {
+export async function backfill(
+  resource: BoundResource,
+  options: BackfillOptions,
+): Promise<BackfillProgress | null> {
   const { database, name } = resource;
   const holder = randomUUID();
   const { generation, again } = options;
   const progress = await takeBackfill(database, { resource: name, generation, holder, again });
   if (!progress) return null;
+  let chunks: ReadAhead | undefined;
   try {
     if (progress.lastKey === null) {
       progress.total = await resource.legacy.table.count();
       await clearSetAside(database, name, null);
     }
     options.onProgress?.(progress);
-    while (await copyChunk(resource, progress, options)) {
-      if (options.signal?.aborted) throw new BanyanError('job-running', 'stopped; it goes on from its checkpoint');
+    chunks = new ReadAhead(resource, progress.lastKey);
+    while (await copyChunk(resource, chunks, progress, options)) {
+      if (options.signal?.aborted)
+        throw new BanyanError('job-running', 'stopped; it goes on from its checkpoint');
       if (!(await saveBackfill(database, holder, progress))) return null;
       reach('backfill.chunk');
       options.onProgress?.(progress);
@@ -61,6 +67,8 @@ export async function backfill(resource: BoundResource, options: BackfillOptions
     const release = { resource: name, generation, note: (error as Error).message };
     await releaseBackfill(database, holder, release).catch(() => undefined);
     throw error;
+  } finally {
+    await chunks?.settled();
   }
 }
 
@@ -70,28 +78,86 @@ async function giveWay(resource: BoundResource): Promise<void> {
   if (marks > pending && oldest !== null && oldest > resource.settings.guards.lag) await sleep(100);
 }
 
+/** A stretch of keys as it was read. */
+interface Chunk {
+  /** The resource's counters before the read. */
+  note: SlotNote;
+  records: Map<Key, PublicRecord>;
+  /** Keys of the stretch that only the new side has. */
+  surplus: Key[];
+  /** The last key; null: the stretch goes to the end of both sides. */
+  end: Key | null;
+}
+
+/**
+ * Reads a chunk while the one before it is written: the legacy store and the new one work at the same time, which made
+ * backfill about twice as fast. What this backfill itself counts up meanwhile is taken over into the note of the chunk
+ * to come: that were writes of other keys, and any other count still makes its keys be read again.
+ */
+class ReadAhead {
+  private readonly resource: BoundResource;
+  private coming: Promise<Chunk>;
+  private counted: SlotNote[] = [];
+
+  constructor(resource: BoundResource, after: Key | null) {
+    this.resource = resource;
+    this.coming = this.begin(after);
+  }
+
+  /** The next chunk; begins to read the one after it. */
+  async take(): Promise<Chunk> {
+    const chunk = await this.coming;
+    for (const counted of this.counted) takeOver(chunk.note, counted);
+    this.counted = [];
+    if (chunk.end !== null) this.coming = this.begin(chunk.end);
+    return chunk;
+  }
+
+  /** To be told of every count that this backfill has committed, with the counters as they were before. */
+  count(counted: SlotNote): void {
+    this.counted.push(counted);
+  }
+
+  /** Resolves when no read is under way. */
+  async settled(): Promise<void> {
+    await this.coming.catch(() => undefined);
+  }
+
+  private begin(after: Key | null): Promise<Chunk> {
+    const chunk = readChunk(this.resource, after);
+    // A failure is met when the chunk is needed; until then it must not count as unhandled.
+    chunk.catch(() => undefined);
+    return chunk;
+  }
+}
+
+async function readChunk(resource: BoundResource, after: Key | null): Promise<Chunk> {
+  const { database, name, settings } = resource;
+  // R22: the counters of the whole resource, before the read: the chunk's keys are not known yet.
+  const note = await noteSlots(database, name, null);
+  reach('backfill.noted');
+  const records = await resource.legacy.scan(after, settings.backfill.chunk);
+  const byKey = new Map(records.map((record) => [resource.mapping.keyOf(record), record]));
+  const end = records.length > 0 ? resource.mapping.keyOf(records.at(-1) as PublicRecord) : null;
+  const surplus = await keysOnlyInNew(resource, after, end, byKey);
+  reach('backfill.read');
+  return { note, records: byKey, surplus, end };
+}
+
 /** One chunk; false after the last one. Moves `progress` on. */
 async function copyChunk(
   resource: BoundResource,
+  chunks: ReadAhead,
   progress: BackfillProgress,
   options: BackfillOptions,
 ): Promise<boolean> {
-  const { database, name, settings } = resource;
-  // The counters of the whole resource, before the read: the chunk's keys are not known yet.
-  const note = await noteSlots(database, name, null);
-  reach('backfill.noted');
-  const records = await resource.legacy.scan(progress.lastKey, settings.backfill.chunk);
-  const keys = records.map((record) => resource.mapping.keyOf(record));
-  const end = keys.at(-1) ?? null;
-  const surplus = await keysOnlyInNew(resource, progress.lastKey, end, new Set(keys));
-  reach('backfill.read');
-  const chunk = { records: new Map(records.map((record, index) => [keys[index] as Key, record])), surplus };
-  const left = await writeChunk(resource, chunk, note, options);
-  await pullRest(resource, left, options);
+  const chunk = await chunks.take();
+  const left = await writeChunk(resource, chunk, chunks, options);
+  await pullRest(resource, left, chunks, options);
   progress.setAside += await refusedOnes(resource, chunk.records, left.refused);
-  if (end === null) return false;
-  progress.lastKey = end;
-  progress.visited += keys.length;
+  if (chunk.end === null) return false;
+  progress.lastKey = chunk.end;
+  progress.visited += chunk.records.size;
   // Rows that were created while it ran are visited too.
   progress.total = Math.max(progress.total, progress.visited);
   return true;
@@ -102,10 +168,10 @@ async function keysOnlyInNew(
   { new: next, mapping, settings }: BoundResource,
   after: Key | null,
   end: Key | null,
-  inLegacy: ReadonlySet<Key>,
+  inLegacy: ReadonlyMap<Key, unknown>,
 ): Promise<Key[]> {
   const surplus: Key[] = [];
-  for (let from = after; ; ) {
+  for (let from = after; ;) {
     const keys = await next.table.scanKeys(from, settings.backfill.chunk);
     const within = end === null ? keys : keys.filter((key) => compareKeys(mapping.keyType, key, end) <= 0);
     surplus.push(...within.filter((key) => !inLegacy.has(key)));
@@ -114,16 +180,11 @@ async function keysOnlyInNew(
   }
 }
 
-interface Chunk {
-  records: Map<Key, PublicRecord>;
-  surplus: Key[];
-}
-
 /** Writes the keys whose counters are as noted, in one transaction; answers what is left to be done key by key. */
 async function writeChunk(
   resource: BoundResource,
-  { records, surplus }: Chunk,
-  note: Awaited<ReturnType<typeof noteSlots>>,
+  { note, records, surplus }: Chunk,
+  chunks: ReadAhead,
   options: BackfillOptions,
 ): Promise<{ again: Key[]; refused: SyncResult['refused'] }> {
   const { database, name } = resource;
@@ -132,17 +193,22 @@ async function writeChunk(
   const write = async () =>
     await database.transaction(async (sql) => {
       if (!(await holdLegacyPrimary(sql, name))) {
-        throw new BanyanError('switch-refused', `${name} is led by the new side; a backfill would write over it`);
+        throw new BanyanError(
+          'switch-refused',
+          `${name} is led by the new side; a backfill would write over it`,
+        );
       }
       const slots = await claimSlots(sql, name, all, note);
       const claimed = (key: Key) => slots.has(slotOf(key));
       const target = resource.new.within(sql);
       await target.removeMany(surplus.filter(claimed));
       await target.upsertMany([...records].filter(([key]) => claimed(key)).map(([, record]) => record));
-      return all.filter((key) => !claimed(key));
+      return slots;
     });
   try {
-    return { again: await write(), refused: [] };
+    const slots = await write();
+    chunks.count(new Map([...note].filter(([slot]) => slots.has(slot))));
+    return { again: all.filter((key) => !slots.has(slotOf(key))), refused: [] };
   } catch (error) {
     if (isPassing(error) || isBanyanError(error, 'switch-refused')) throw error;
     // Some record of the chunk is refused: parents first, then one by one.
@@ -155,11 +221,12 @@ async function writeChunk(
 async function pullRest(
   resource: BoundResource,
   left: { again: Key[]; refused: SyncResult['refused'] },
+  chunks: ReadAhead,
   options: BackfillOptions,
 ): Promise<void> {
   while (left.again.length > 0) {
     const batch = left.again.splice(0, 100);
-    const result = await pull(resource, batch, []);
+    const result = await pull(resource, batch, [], (counted) => chunks.count(counted));
     if (result.turned) throw new BanyanError('switch-refused', `${resource.name} is led by the new side now`);
     left.again.push(...result.again);
     left.refused.push(...result.refused);

@@ -5,7 +5,7 @@ import { reach } from '../observability/failpoints.ts';
 import { clearFailures } from '../state/failures.ts';
 import { clearableMarks, deleteMarks } from '../state/journal.ts';
 import { holdLegacyPrimary } from '../state/resources.ts';
-import { claimSlots, noteSlots, slotOf } from '../state/slots.ts';
+import { claimSlots, noteSlots, slotOf, type SlotNote } from '../state/slots.ts';
 import type { BoundResource } from './resource.ts';
 
 /** What a pass of sync did with each of its keys. */
@@ -26,10 +26,16 @@ export const NOTHING: SyncResult = { synced: [], again: [], refused: [], turned:
  * R3, R6 (optimistic): brings the new side of some keys to legacy's present state. No lock and no transaction is held
  * while legacy is asked; what was read is written only where nobody synced the key since its counter was noted.
  *
- * `own`: ids of marks of these keys that this process wrote and has the answer for. Throws what passes (a store that is
- * away); then nothing was changed.
+ * `own`: ids of marks of these keys that this process wrote and has the answer for. `onCounted` hears, after the commit,
+ * which counters were counted up, as they were before. Throws what passes (a store that is away); then nothing was
+ * changed.
  */
-export async function pull(resource: BoundResource, keys: readonly Key[], own: readonly string[]): Promise<SyncResult> {
+export async function pull(
+  resource: BoundResource,
+  keys: readonly Key[],
+  own: readonly string[],
+  onCounted: (counted: SlotNote) => void = () => undefined,
+): Promise<SyncResult> {
   const { database, name } = resource;
   // (1) take the keys, (2) choose the marks: both before the read. Choosing after it would clear a newer write's mark.
   const note = await noteSlots(database, name, keys);
@@ -49,16 +55,21 @@ export async function pull(resource: BoundResource, keys: readonly Key[], own: r
       await target.upsertMany(present(records, claimed));
       // (5) delete exactly the chosen marks of what was written
       const written = new Set(claimed);
-      await deleteMarks(sql, marks.filter((mark) => written.has(mark.key)).map((mark) => mark.id));
+      await deleteMarks(
+        sql,
+        marks.filter((mark) => written.has(mark.key)).map((mark) => mark.id),
+      );
       reach('sync.before-commit');
       return { ...NOTHING, synced: claimed, again: keys.filter((key) => !written.has(key)) };
     });
     reach('sync.committed');
+    const counted = new Set(result.synced.map(slotOf));
+    onCounted(new Map([...note].filter(([slot]) => counted.has(slot))));
     if (result.synced.length > 0) await clearFailures(database, name, result.synced);
     return result;
   } catch (error) {
     if (isPassing(error)) throw error;
-    return await oneByOne(keys, error as Error, async (key) => await pull(resource, [key], own));
+    return await oneByOne(keys, error as Error, async (key) => await pull(resource, [key], own, onCounted));
   }
 }
 

@@ -26,7 +26,11 @@ export async function createSlots(sql: Sql, resource: ResourceName): Promise<voi
 }
 
 /** R6, optimistic: notes the counters of keys before the primary is read. Null: those of the whole resource. */
-export async function noteSlots(sql: Sql, resource: ResourceName, keys: readonly Key[] | null): Promise<SlotNote> {
+export async function noteSlots(
+  sql: Sql,
+  resource: ResourceName,
+  keys: readonly Key[] | null,
+): Promise<SlotNote> {
   const slots = keys && [...new Set(keys.map(slotOf))];
   const { rows } = await sql.query<{ slot: number | string; n: string }>(
     `SELECT slot::text, n::text FROM banyan.sync_slot WHERE resource = $1 AND ($2::int[] IS NULL OR slot = ANY($2::int[]))`,
@@ -57,6 +61,16 @@ export async function claimSlots(
     [resource, slots, slots.map((slot) => note.get(slot))],
   );
   return new Set(rows.map((row) => Number(row.slot)));
+}
+
+/**
+ * Takes a count that the holder of `note` has made itself, for other keys, over into it. Sound, for counters only grow: a
+ * counter that was noted as it was before that count has been counted up by nobody else between the two.
+ */
+export function takeOver(note: SlotNote, counted: SlotNote): void {
+  for (const [slot, before] of counted) {
+    if (note.get(slot) === before) note.set(slot, String(BigInt(before) + 1n));
+  }
 }
 
 /** Counts up without a condition: a sync to legacy is through, so a comparison under way gives no verdict (R30). */

@@ -4,12 +4,14 @@ import type { GuardContext } from '../../src/control/guards/guard.ts';
 import { identify } from '../../src/control/presence.ts';
 import { Switching } from '../../src/control/switching.ts';
 import { stepBetween, type Step } from '../../src/domain/modes.ts';
-import type { Mode } from '../../src/domain/words.ts';
+import type { Key, Mode } from '../../src/domain/words.ts';
 import { backfill } from '../../src/replication/backfill.ts';
 import { pull } from '../../src/replication/pull.ts';
 import { push } from '../../src/replication/push.ts';
+import type { BoundResource } from '../../src/replication/resource.ts';
 import { backlog, markForRepair } from '../../src/state/journal.ts';
 import { registerReplica, takeOff } from '../../src/state/replicas.ts';
+import { slotOf } from '../../src/state/slots.ts';
 import { Interrupts, interrupted } from '../harness/interrupts.ts';
 import { until } from '../harness/wait.ts';
 import { change, create, newKey, openCoordinator, openPlace, openReplica } from './place.ts';
@@ -31,6 +33,20 @@ const copy = async (resource = place.companies, again = false) =>
     again,
     syncParents: async () => {},
   });
+
+const chunksOfOne = (resource: BoundResource): BoundResource => ({
+  ...resource,
+  settings: { ...resource.settings, backfill: { ...resource.settings.backfill, chunk: 1 } },
+});
+
+/** Two keys that share a counter, in their order. */
+function keysOfOneSlot(): [Key, Key] {
+  const first = newKey();
+  for (;;) {
+    const second = newKey();
+    if (slotOf(second) === slotOf(first) && second > first) return [first, second];
+  }
+}
 
 async function guardRefuses(name: string, from: Mode, to: Mode): Promise<string | null> {
   const guard = GUARDS.find((one) => one.name === name);
@@ -180,6 +196,46 @@ t.test('R22: a change that is synced while a chunk is under way is not undone by
   t.equal(await place.new.name(key), 'two');
   t.same(await place.marks(), []);
 });
+
+t.test(
+  'R22: a chunk that was read ahead while the one before it was written is not read again',
+  async (t) => {
+    await place.reset('dual-write');
+    const [first, second] = keysOfOneSlot();
+    for (const key of [first, second]) await place.legacy.put(key, 'one');
+    const legacy = new Interrupts();
+    const read = legacy.stop('after', 'scan', ([after]) => after === first);
+    const job = copy(chunksOfOne(interrupted(place.companies, { legacy })));
+    await read.reached;
+    await until(async () => (await place.new.name(first)) !== null, { what: 'the first chunk is written' });
+    read.go();
+    t.match(await job, { status: 'done', visited: 2 });
+    t.equal(await place.new.name(second), 'one');
+    t.equal(legacy.count('get'), 0, 'its own count of the shared counter is not taken for another sync');
+  },
+);
+
+for (const when of ['before', 'after'] as const) {
+  t.test(
+    `R22: a change that is synced ${when} the chunk ahead of its own is written is not undone`,
+    async (t) => {
+      await place.reset('dual-write');
+      const [first, second] = keysOfOneSlot();
+      for (const key of [first, second]) await place.legacy.put(key, 'one');
+      const [legacy, database] = [new Interrupts(), new Interrupts()];
+      const read = legacy.stop('after', 'scan', ([after]) => after === first);
+      const write = database.stop(when, 'transaction');
+      const job = copy(chunksOfOne(interrupted(place.companies, { legacy, database })));
+      await Promise.all([read.reached, write.reached]);
+      await place.legacy.put(second, 'two');
+      await pull(place.companies, [second], []);
+      write.go();
+      read.go();
+      t.match(await job, { status: 'done', visited: 2 });
+      t.same([await place.new.name(first), await place.new.name(second)], ['one', 'two']);
+    },
+  );
+}
 
 t.test('R22: a backfill visits the keys of both sides and clears no mark', async (t) => {
   await place.reset('legacy');
