@@ -13,7 +13,7 @@ export const DEFAULTS = {
     shadow: { sample: '100%', ignore: [] },
     live: { sample: '10%' },
     guards: { shadowReads: 1000, mismatches: 0, lag: '2s' },
-    switch: { hold: '10s', budget: '20s' },
+    switch: { hold: '20s', budget: '18s' },
     ack: 'primary',
     backfill: { start: 'auto', chunk: 1000 },
     verify: { start: 'auto' },

@@ -68,7 +68,7 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     shadow: { sample: 1, ignore: [] },
     live: { sample: 0.1 },
     guards: { shadowReads: 1000, mismatches: 0, lag: 2_000 },
-    switch: { hold: 10_000, budget: 20_000 },
+    switch: { hold: 20_000, budget: 18_000 },
     ack: 'primary',
     backfill: { start: 'auto', chunk: 1000 },
     verify: { start: 'auto' },

@@ -553,13 +553,6 @@ export const WRONG_FILES: readonly WrongFile[] = [
     expected: 'a deadline of at least twice statementTimeout',
   },
   {
-    name: 'a write that is held for longer than a switch may last',
-    edit: ['hold: 10s', 'hold: 30s'],
-    at: [43, 21],
-    found: 'hold 30s with budget 20s',
-    expected: 'a hold of at most budget',
-  },
-  {
     name: 'two resources with one legacy table',
     edit: ['table: services', 'table: clients'],
     at: [50, 41],

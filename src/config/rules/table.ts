@@ -17,7 +17,6 @@ export const RULES: readonly Rule[] = [
   stores.storesFitTheirSide,
   stores.newSideIsControl,
   times.durationsAreShort,
-  times.holdIsWithinBudget,
   paths.pathsAreUnique,
   paths.pathsDoNotShadow,
   paths.pathsAreNotReserved,

@@ -1,4 +1,3 @@
-import { DEFAULTS } from '../defaults.ts';
 import { type Finding, type Path, shown } from '../problem.ts';
 import { LONGEST_DURATION, isDuration, milliseconds } from '../units.ts';
 import { type Draft, resourcesOf } from './rule.ts';
@@ -18,20 +17,5 @@ function* longDurations(draft: Draft, value: unknown, path: Path): Iterable<Find
     for (const [name, member] of Object.entries(value)) yield* longDurations(draft, member, [...path, name]);
   } else if (isDuration(value) && milliseconds(value) > LONGEST_DURATION) {
     yield { path, at: 'value', found: shown(draft.written(path, value)), expected: 'at most 24h' };
-  }
-}
-
-/** A write cannot be held for longer than the switch that holds it may last (R15). */
-export function* holdIsWithinBudget(draft: Draft): Iterable<Finding> {
-  for (const [name, resource] of resourcesOf(draft)) {
-    const hold = resource.switch?.hold ?? DEFAULTS.resource.switch.hold;
-    const budget = resource.switch?.budget ?? DEFAULTS.resource.switch.budget;
-    if (milliseconds(hold) <= milliseconds(budget)) continue;
-    yield {
-      path: ['resources', name, 'switch', resource.switch?.hold === undefined ? 'budget' : 'hold'],
-      at: 'value',
-      found: `hold ${hold} with budget ${budget}`,
-      expected: 'a hold of at most budget',
-    };
   }
 }
