@@ -7,7 +7,7 @@ import type { Mode, ResourceState } from '../../src/domain/words.ts';
 import { createLog } from '../../src/observability/log.ts';
 import type { BoundResource } from '../../src/replication/resource.ts';
 import { verify } from '../../src/replication/verify.ts';
-import type { VerifyRun } from '../../src/state/jobs.ts';
+import { readBackfill, type VerifyRun } from '../../src/state/jobs.ts';
 import { type Backlog, backlog } from '../../src/state/journal.ts';
 import { countOpen } from '../../src/state/ledger.ts';
 import { readState } from '../../src/state/resources.ts';
@@ -47,25 +47,30 @@ export class Operator {
 
   /** Asks until the guards of the step let it pass. `onWait` hears, once each, what they wait for. */
   async switchTo(to: Mode, onWait: (reason: string) => void): Promise<void> {
-    const request = {
-      resource: this.resource.name,
-      to,
-      actor: 'tour',
-      source: 'command',
-      forced: new Map(),
-    } as const;
     const end = Date.now() + PATIENCE;
     let last = '';
     for (;;) {
-      const { mode, refused, turnedRound } = await this.switching.walk(request);
-      if (mode === to) return;
-      const reason = turnedRound ? `it turned round: ${turnedRound}` : refusalText(refused?.answers ?? []);
+      const reason = await this.tryTo(to);
+      if (reason === null) return;
       if (Date.now() > end) throw new Error(`The switch to ${to} was refused for a minute: ${reason}`);
       const kind = reason.replace(/\d+/g, 'n');
       if (kind !== last) onWait(reason);
       last = kind;
       await pause(ASK_AGAIN);
     }
+  }
+
+  /** Asks once; answers why the mode is not in force, or null. */
+  async tryTo(to: Mode): Promise<string | null> {
+    const { mode, refused, turnedRound } = await this.switching.walk({
+      resource: this.resource.name,
+      to,
+      actor: 'tour',
+      source: 'command',
+      forced: new Map(),
+    });
+    if (mode === to) return null;
+    return turnedRound ? `it turned round: ${turnedRound}` : refusalText(refused?.answers ?? []);
   }
 
   async state(): Promise<ResourceState> {
@@ -79,6 +84,15 @@ export class Operator {
       return state.mode === mode && state.stage === 'open';
     };
     await until(arrived, { what: `${this.resource.name} is in mode ${mode}`, timeout: PATIENCE });
+  }
+
+  /** Waits until everything was copied since the last entry into `dual-write`. */
+  async whenFilled(): Promise<void> {
+    const filled = async () => {
+      const { generation } = await this.state();
+      return (await readBackfill(this.binding.database, this.resource.name, generation))?.status === 'done';
+    };
+    await until(filled, { what: 'the backfill is complete', timeout: PATIENCE });
   }
 
   async backlog(): Promise<Backlog> {

@@ -1,0 +1,108 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { ROAD } from '../../src/domain/modes.ts';
+import type { Mode } from '../../src/domain/words.ts';
+import { FAILPOINTS } from '../../src/observability/failpoints.ts';
+import type { Random } from '../../src/quickstart/random.ts';
+import type { FaultPlace } from './place.ts';
+
+/** Something bad that happens once, and is over when it resolves. It says what it did. */
+type Mischief = (place: FaultPlace, random: Random) => Promise<string>;
+
+const GATEWAYS = 2;
+const aGateway = (random: Random) => random.int(0, GATEWAYS - 1);
+const name = (index: number) => 'AB'[index] as string;
+/** Long enough that deadlines pass in some, short enough that they do not in others; ms. */
+const aWhile = (random: Random) => random.int(50, 4_500);
+
+const WAYS = {
+  stopped: async (way) => await way.refuse(),
+  'without an answer': async (way) => await way.blackhole(),
+  slow: async (way, random) => await way.latency(random.int(20, 2_000)),
+  'hanging up in answers': async (way, random) => await way.cutAfter(random.int(0, 3_000)),
+} satisfies Record<string, (way: FaultPlace['ways']['legacy'], random: Random) => Promise<void>>;
+
+/** What may happen, with how often compared with the others. */
+export const MISCHIEF: readonly (readonly [weight: number, Mischief])[] = [
+  [4, killAtOnce],
+  [5, killAtStep],
+  [4, stopForAWhile],
+  [6, breakWay],
+  [2, resetWays],
+  [8, moveOn],
+  [3, nothing],
+];
+
+async function killAtOnce(place: FaultPlace, random: Random): Promise<string> {
+  const index = aGateway(random);
+  await place.gateway(index).kill();
+  await pause(random.int(0, 1_500));
+  await place.start(undefined, index);
+  return `kill -9 ${name(index)}`;
+}
+
+/** The process that replaces one dies at a step, if it comes to it. */
+async function killAtStep(place: FaultPlace, random: Random): Promise<string> {
+  const index = aGateway(random);
+  const point = random.pick(FAILPOINTS);
+  const doomed = await place.start(`${point}=kill@${random.int(1, 5)}`, index);
+  await Promise.race([doomed.ended, pause(5_000)]);
+  const died = !doomed.isRunning();
+  await pause(random.int(0, 500));
+  await place.start(undefined, index);
+  return died ? `${name(index)} died at ${point}` : `${name(index)} did not come to ${point}`;
+}
+
+async function stopForAWhile(place: FaultPlace, random: Random): Promise<string> {
+  const index = aGateway(random);
+  const time = aWhile(random);
+  place.gateway(index).pause();
+  await pause(time);
+  place.gateway(index).resume();
+  return `${name(index)} stopped for ${time} ms`;
+}
+
+async function breakWay(place: FaultPlace, random: Random): Promise<string> {
+  const side = random.pick(['legacy', 'new'] as const);
+  const fault = random.pick(Object.keys(WAYS) as (keyof typeof WAYS)[]);
+  const time = aWhile(random);
+  await WAYS[fault](place.ways[side], random);
+  await pause(time);
+  await place.ways[side].pass();
+  return `${side} ${fault} for ${time} ms`;
+}
+
+function resetWays({ ways }: FaultPlace): Promise<string> {
+  ways.legacy.reset();
+  ways.new.reset();
+  return Promise.resolve('all connections reset');
+}
+
+/** Asks for a step up or down, and waits for it a little; it goes on while other things happen. */
+async function moveOn({ operator }: FaultPlace, random: Random): Promise<string> {
+  const { mode, stage } = await operator.state();
+  const at = ROAD.indexOf(mode);
+  const to = ROAD[at + (at === 0 ? 1 : at === ROAD.length - 1 || random.chance(0.4) ? -1 : 1)] as Mode;
+  const moved = operator.tryTo(to).then(
+    (reason) => reason ?? 'done',
+    (error: unknown) => (error as Error).message,
+  );
+  const said = await Promise.race([moved, pause(random.int(0, 6_000)).then(() => 'under way')]);
+  return `${mode} (${stage}) to ${to}: ${said}`;
+}
+
+async function nothing(_place: FaultPlace, random: Random): Promise<string> {
+  const time = random.int(200, 2_000);
+  await pause(time);
+  return `nothing for ${time} ms`;
+}
+
+/** One of them, by its weight. */
+export async function anything(place: FaultPlace, random: Random): Promise<string> {
+  const total = MISCHIEF.reduce((sum, [weight]) => sum + weight, 0);
+  let dice = random.int(1, total);
+  for (const [weight, mischief] of MISCHIEF) {
+    dice -= weight;
+    if (dice <= 0) return await mischief(place, random);
+  }
+  return '';
+}
