@@ -9,7 +9,7 @@ export interface Log {
 }
 
 /** Never in a log, wherever it stands. */
-const SECRET_PATHS = ['key', 'url', 'ownerUrl', 'reportsUrl', 'password', 'authorization', 'apikey', 'cookie'].flatMap((name) => [
+const SECRET_PATHS = ['url', 'ownerUrl', 'reportsUrl', 'password', 'authorization', 'apikey', 'cookie'].flatMap((name) => [
   name,
   `*.${name}`,
   `*.*.${name}`,
