@@ -5,7 +5,7 @@ import { Listener } from '../postgres/listener.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import type { Syncer } from '../replication/syncer.ts';
 import { forgetOldAttempts } from '../state/idempotency.ts';
-import { heartbeat, signOff, type ReplicaIdentity } from '../state/replicas.ts';
+import { heartbeat, type ReplicaIdentity } from '../state/replicas.ts';
 import type { Coordinator } from './coordinator.ts';
 import { Jobs } from './jobs.ts';
 import type { Requests } from './requests.ts';
@@ -62,15 +62,16 @@ export class ControlLoop {
     this.lookNow();
   }
 
-  /** Stops looking, hands over what is under way, and signs off. Requests must have ended before. */
+  /** Stops looking, signs off, and hands over what is under way. Requests must have ended before. */
   async close(): Promise<void> {
     this.closed = true;
     clearTimeout(this.timer);
     await this.listener.close();
-    await this.jobs.close();
     await this.looking;
+    // Before the rest: a switch that this process pursues would wait for its own acknowledgement, which nobody gives now.
+    await this.options.routes.signOff().catch(() => undefined);
+    await this.jobs.close();
     await this.pursuing;
-    await signOff(this.options.database, this.options.identity).catch(() => undefined);
   }
 
   /** Something was asked for: the next look does its chores too. */

@@ -4,7 +4,7 @@ import type { Database } from '../domain/sql.ts';
 import type { ResourceName, ResourceState, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { Log } from '../observability/log.ts';
-import { acknowledge, registerReplica, type ReplicaIdentity } from '../state/replicas.ts';
+import { acknowledge, registerReplica, signOff, type ReplicaIdentity } from '../state/replicas.ts';
 import { readStates } from '../state/resources.ts';
 import { reportPause } from '../state/switches.ts';
 import { HeldWrites } from './held-writes.ts';
@@ -48,6 +48,7 @@ export class Routes {
   private readonly routes = new Map<ResourceName, Route>();
   private changed: (() => void)[] = [];
   private refreshing: Promise<void> | null = null;
+  private signedOff = false;
 
   constructor(options: RoutesOptions) {
     this.options = options;
@@ -60,6 +61,8 @@ export class Routes {
     for (const state of await registerReplica(database, identity, landing())) {
       const route = this.routes.get(state.resource);
       const acked = MODES[state.mode].reads;
+      // R18: a step that was made since may have been taken and acknowledged already, by another look.
+      if (route && state.epoch < route.state.epoch) continue;
       if (route) Object.assign(route, { state, acked, readsStopped: false });
       else
         this.routes.set(state.resource, {
@@ -72,6 +75,14 @@ export class Routes {
       this.options.onChange(state);
     }
     this.wakeAll();
+  }
+
+  /** Takes no more writes and signs off. Unmarked writes that are still under way keep a backfill waiting (R19). */
+  async signOff(): Promise<void> {
+    const { database, identity, landing } = this.options;
+    this.signedOff = true;
+    const unmarked = [...this.routes.values()].some((route) => route.unmarked > 0);
+    await signOff(database, identity, unmarked ? landing() : 0);
   }
 
   /** Reads every state and moves on to what is newer. Calls that come while one runs share the next one. */
@@ -119,7 +130,7 @@ export class Routes {
 
   private takesWrites(resource: ResourceName): boolean {
     const route = this.routes.get(resource);
-    return route !== undefined && WRITABLE.has(route.state.stage) && !route.readsStopped;
+    return route !== undefined && WRITABLE.has(route.state.stage) && !route.readsStopped && !this.signedOff;
   }
 
   private async hold(resource: ResourceName, patience: number): Promise<void> {
@@ -228,6 +239,7 @@ export class Routes {
 
   private outOfPatience(resource: ResourceName): BanyanError {
     const route = this.routes.get(resource);
+    if (this.signedOff) return new BanyanError('not-ready', 'the gateway is shutting down; nothing was sent');
     if (!route) return new BanyanError('not-ready', `the gateway does not know yet where ${resource} lives`);
     return new BanyanError(
       'switching',

@@ -43,7 +43,7 @@ export async function once(
   run: (key: Key | null, repeated: boolean) => Promise<Answer>,
 ): Promise<Answer & { replayed: boolean }> {
   if (!TOKEN.test(request.token)) throw new BanyanError('idempotency-key-invalid');
-  const { database, name, settings, legacy } = runtime.resource;
+  const { database, name, settings, legacy, new: next } = runtime.resource;
   const first = {
     resource: name,
     token: request.token,
@@ -51,8 +51,8 @@ export async function once(
     attempt: randomUUID(),
     assignedKey: request.key,
   };
-  // As long as a write may be held, and then may land (A1).
-  const deadline = settings.switch.hold + legacy.timing.deadline;
+  // As long as a write may be held, and then may land on either side (A1).
+  const deadline = settings.switch.hold + Math.max(legacy.timing.deadline, next.timing.deadline);
   const until = performance.now() + PATIENCE;
   for (;;) {
     const { attempt, mine, repeated } = await beginAttempt(database, first, deadline);

@@ -76,6 +76,9 @@ const DRIVER: Readonly<Record<string, Kind>> = {
   'Query read timeout': 'silent',
 };
 
+/** Codes of a socket's end that the list above does not name. */
+const SOCKET = /^(E[A-Z]+|ERR_(SSL|TLS|STREAM|SOCKET)\w*)$/;
+
 interface Meaning {
   store: ErrorCode;
   control: ErrorCode;
@@ -192,12 +195,17 @@ export function leavesConnectionUsable(error: unknown): boolean {
 }
 
 function kindOf(thrown: Thrown, phase: Phase): Kind {
-  const { code = '', message = '' } = thrown;
-  if (thrown.severity) return SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)] ?? 'internal';
+  const { code = '', message = '', severity } = thrown;
+  const stated = SQLSTATES[code] ?? SQLSTATES[code.slice(0, 2)] ?? 'internal';
+  if (phase === 'connect') return severity ? stated : 'unreachable';
+  // The session ended with the statement, e.g. a disk that was full at the COMMIT: whether it was done is not said (R2).
+  if (severity === 'FATAL' || severity === 'PANIC') return 'lost';
+  if (severity) return stated;
   const byMessage = Object.keys(DRIVER).find((beginning) => message.startsWith(beginning));
   const kind = DRIVER[code] ?? (byMessage ? DRIVER[byMessage] : undefined);
-  if (phase === 'connect') return 'unreachable';
-  // On an established connection even a refusal to connect means that the answer is lost.
+  // On an established connection even a refusal to connect means that the answer is lost; so does whatever else the
+  // system or the TLS layer says of a socket (ENETDOWN, ERR_SSL_…).
+  if (kind === undefined && SOCKET.test(code)) return 'lost';
   return kind === 'unreachable' ? 'lost' : (kind ?? 'internal');
 }
 

@@ -37,10 +37,12 @@ export async function clearFailures(sql: Sql, resource: ResourceName, keys: read
   ]);
 }
 
+/** Without those of keys that have no mark any more: they are synced. */
 export async function listFailures(sql: Sql, resource: ResourceName, limit: number): Promise<Failure[]> {
   const { rows } = await sql.query<Failure & { attempts: string | number }>(
-    `SELECT key, attempts::text, code, reason, retry_at::text AS "retryAt" FROM banyan.failure
-     WHERE resource = $1 ORDER BY last_at DESC LIMIT $2::int`,
+    `SELECT key, attempts::text, code, reason, retry_at::text AS "retryAt" FROM banyan.failure AS f
+     WHERE resource = $1 AND EXISTS (SELECT 1 FROM banyan.mark AS m WHERE m.resource = f.resource AND m.key = f.key)
+     ORDER BY last_at DESC LIMIT $2::int`,
     [resource, limit],
   );
   return rows.map((row) => ({ ...row, attempts: Number(row.attempts) }));

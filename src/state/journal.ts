@@ -124,6 +124,7 @@ export interface Backlog {
   marks: number;
   pending: number;
   leases: number;
+  /** Keys that are refused. One without a mark is synced: whoever synced it stopped before it could clear the failure. */
   failing: number;
   /** Null when there is no mark. */
   oldest: number | null;
@@ -134,7 +135,8 @@ export async function backlog(sql: Sql, resource: ResourceName): Promise<Backlog
     `SELECT count(*) AS marks, count(*) FILTER (WHERE deadline > clock_timestamp()) AS pending,
             extract(epoch FROM clock_timestamp() - min(created_at)) * 1000 AS oldest,
             (SELECT count(*) FROM banyan.lease WHERE resource = $1) AS leases,
-            (SELECT count(*) FROM banyan.failure WHERE resource = $1) AS failing
+            (SELECT count(*) FROM banyan.failure AS f WHERE resource = $1 AND EXISTS (
+               SELECT 1 FROM banyan.mark AS m WHERE m.resource = f.resource AND m.key = f.key)) AS failing
      FROM banyan.mark WHERE resource = $1`,
     [resource],
   );

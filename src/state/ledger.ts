@@ -46,7 +46,10 @@ export async function recordDifferences(
   }
 }
 
-/** Closes entries: these keys are equal again. Null: all that the run of this id has not seen (a complete verify). */
+/**
+ * Closes entries: these keys are equal again, or all that the run of this id has not seen (a complete verify). What a
+ * read found while the run was under way stays open: the run may have passed that key before.
+ */
 export async function settle(
   sql: Sql,
   resource: ResourceName,
@@ -57,12 +60,17 @@ export async function settle(
   const run = 'notSeenBy' in settled ? settled.notSeenBy : null;
   await sql.query(
     `UPDATE banyan.ledger SET settled_at = now(), settled_by = $4 WHERE resource = $1 AND settled_at IS NULL
-       AND (key = ANY($2::text[]) OR ($3::bigint IS NOT NULL AND run_id IS DISTINCT FROM $3::bigint))`,
+       AND (key = ANY($2::text[]) OR (run_id IS DISTINCT FROM $3::bigint
+         AND last_seen < (SELECT started_at FROM banyan.verify_run WHERE id = $3::bigint)))`,
     [resource, keys, run, by],
   );
 }
 
-export async function openDifferences(sql: Sql, resource: ResourceName, limit: number): Promise<LedgerEntry[]> {
+export async function openDifferences(
+  sql: Sql,
+  resource: ResourceName,
+  limit: number,
+): Promise<LedgerEntry[]> {
   const { rows } = await sql.query<Omit<LedgerEntry, 'fields'> & { fields: string }>(
     `SELECT key, kind, array_to_json(fields)::text AS fields, legacy, new, source, first_seen::text AS "firstSeen", last_seen::text AS "lastSeen",
        settled_at::text AS "settledAt", settled_by AS "settledBy"

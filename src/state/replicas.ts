@@ -36,13 +36,10 @@ export async function registerReplica(
     await sql.query('SELECT 1 FROM banyan.resource ORDER BY name FOR SHARE');
     const { rowCount } = await sql.query('DELETE FROM banyan.replica WHERE name = $1', [identity.name]);
     if (rowCount > 0) await quieten(sql, landing);
-    await sql.query('INSERT INTO banyan.replica (name, instance, host, boot, pid) VALUES ($1, $2::uuid, $3, $4, $5::int)', [
-      identity.name,
-      identity.instance,
-      identity.host,
-      identity.boot,
-      identity.pid,
-    ]);
+    await sql.query(
+      'INSERT INTO banyan.replica (name, instance, host, boot, pid) VALUES ($1, $2::uuid, $3, $4, $5::int)',
+      [identity.name, identity.instance, identity.host, identity.boot, identity.pid],
+    );
     const states = await readStates(sql);
     for (const state of states) await writeAck(sql, identity, state);
     return states;
@@ -73,7 +70,11 @@ async function writeAck(sql: Sql, identity: ReplicaIdentity, state: ResourceStat
  * R13: acknowledges the state's route by compare-and-set: the epoch must still be the one that was seen, and the
  * registration the replica's own. True only when that is committed.
  */
-export async function acknowledge(database: Database, identity: ReplicaIdentity, state: ResourceState): Promise<boolean> {
+export async function acknowledge(
+  database: Database,
+  identity: ReplicaIdentity,
+  state: ResourceState,
+): Promise<boolean> {
   return await database.transaction(async (sql) => (await writeAck(sql, identity, state)) > 0);
 }
 
@@ -86,9 +87,18 @@ export async function heartbeat(sql: Sql, identity: ReplicaIdentity): Promise<bo
   return rowCount > 0;
 }
 
-/** An orderly stop: nothing of this replica is under way any more. */
-export async function signOff(sql: Sql, identity: ReplicaIdentity): Promise<void> {
-  await sql.query('DELETE FROM banyan.replica WHERE name = $1 AND instance = $2::uuid', [identity.name, identity.instance]);
+/**
+ * An orderly stop. `landing` (ms): how long an unmarked write of this replica may still land, 0 where none is under way:
+ * one without an answer, or one whose client has gone before its answer came (R19).
+ */
+export async function signOff(database: Database, identity: ReplicaIdentity, landing: number): Promise<void> {
+  await database.transaction(async (sql) => {
+    const { rowCount } = await sql.query(
+      'DELETE FROM banyan.replica WHERE name = $1 AND instance = $2::uuid',
+      [identity.name, identity.instance],
+    );
+    if (rowCount > 0 && landing > 0) await quieten(sql, landing);
+  });
 }
 
 /** R16, first case: takes off a replica that has stopped for sure; its marks run to their deadline. */
@@ -98,10 +108,10 @@ export async function takeOff(
   landing: number,
 ): Promise<boolean> {
   return await database.transaction(async (sql) => {
-    const { rowCount } = await sql.query('DELETE FROM banyan.replica WHERE name = $1 AND instance = $2::uuid', [
-      replica.name,
-      replica.instance,
-    ]);
+    const { rowCount } = await sql.query(
+      'DELETE FROM banyan.replica WHERE name = $1 AND instance = $2::uuid',
+      [replica.name, replica.instance],
+    );
     if (rowCount > 0) await quieten(sql, landing);
     return rowCount > 0;
   });

@@ -10,7 +10,8 @@ const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "prim
 type StateRow = Record<string, string | null>;
 
 function toState(row: StateRow): ResourceState {
-  if (!isMode(row.mode ?? '')) throw new BanyanError('internal', `resource ${row.name} is in unknown mode ${row.mode}`);
+  if (!isMode(row.mode ?? ''))
+    throw new BanyanError('internal', `resource ${row.name} is in unknown mode ${row.mode}`);
   return {
     resource: row.name as string,
     epoch: Number(row.epoch),
@@ -25,11 +26,14 @@ function toState(row: StateRow): ResourceState {
   };
 }
 
-/** Makes the row of each resource that has none: mode `legacy`, epoch 1. */
+/**
+ * Makes the row of each resource that has none: mode `legacy`, epoch 1. Its counters are looked after each time: without
+ * them, where a process stopped between the two statements, no sync would ever come to its end (R6).
+ */
 export async function registerResources(sql: Sql, names: readonly ResourceName[]): Promise<void> {
   for (const name of [...names].sort()) {
-    const { rowCount } = await sql.query('INSERT INTO banyan.resource (name) VALUES ($1) ON CONFLICT DO NOTHING', [name]);
-    if (rowCount > 0) await createSlots(sql, name);
+    await sql.query('INSERT INTO banyan.resource (name) VALUES ($1) ON CONFLICT DO NOTHING', [name]);
+    await createSlots(sql, name);
   }
 }
 
@@ -40,7 +44,9 @@ export async function readStates(sql: Sql): Promise<ResourceState[]> {
 }
 
 export async function readState(sql: Sql, resource: ResourceName): Promise<ResourceState | null> {
-  const { rows } = await sql.query<StateRow>(`SELECT ${COLUMNS} FROM banyan.resource WHERE name = $1`, [resource]);
+  const { rows } = await sql.query<StateRow>(`SELECT ${COLUMNS} FROM banyan.resource WHERE name = $1`, [
+    resource,
+  ]);
   return rows[0] ? toState(rows[0]) : null;
 }
 
@@ -63,10 +69,10 @@ export interface StepChange {
  * it (R8, R9, leases, registrations), so that what is read next is all that there will be.
  */
 export async function lockForStep(sql: Sql, resource: ResourceName, epoch: number): Promise<boolean> {
-  const { rows } = await sql.query('SELECT 1 FROM banyan.resource WHERE name = $1 AND epoch = $2::bigint FOR UPDATE', [
-    resource,
-    epoch,
-  ]);
+  const { rows } = await sql.query(
+    'SELECT 1 FROM banyan.resource WHERE name = $1 AND epoch = $2::bigint FOR UPDATE',
+    [resource, epoch],
+  );
   return rows.length > 0;
 }
 
