@@ -20,7 +20,7 @@ process.once('SIGINT', stop).once('SIGTERM', stop);
 console.log(`seed ${seed}, ${minutes} minutes`);
 try {
   const say = (text: string) => console.log(text);
-  const result = await runRounds(endings, { seed, until: performance.now() + minutes * 60_000, say });
+  const result = await runRounds(endings, { seed, time: minutes * 60_000, say });
   const { rounds, acknowledged, wrong, answers } = result;
   console.log(`${rounds} rounds, ${acknowledged} writes acknowledged, seed ${seed}`);
   if (wrong.length + answers.length > 0) {

@@ -7,8 +7,8 @@ import type { Load } from '../load/load.ts';
 
 export interface Rounds {
   seed: number;
-  /** `performance.now()` after which no round begins. */
-  until: number;
+  /** Milliseconds after which no round begins; the stores are up by then. */
+  time: number;
   /** Hears of everything that happens. */
   say: (text: string) => void;
 }
@@ -29,10 +29,11 @@ const ROUND = 15_000;
  * Two gateways under load, and random faults and switches, in rounds. The seed makes the same decisions; what they meet
  * is the machine's.
  */
-export async function runRounds(t: Teardown, { seed, until: end, say }: Rounds): Promise<RoundsResult> {
+export async function runRounds(t: Teardown, { seed, time, say }: Rounds): Promise<RoundsResult> {
   const random = new Random(seed);
   const place = await openFaultPlace(t, { records: 100, gateways: 2 });
   const load = await place.load({ seed, clients: 4 });
+  const end = performance.now() + time;
   const result: RoundsResult = { rounds: 0, acknowledged: 0, wrong: [], answers: [] };
   do {
     result.rounds += 1;

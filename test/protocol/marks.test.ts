@@ -48,7 +48,7 @@ t.test('R1: a mark waits for no sync of its key, and a second write has a mark o
 
 t.test('R2: without an answer a mark stays until its deadline, whoever syncs its key', async (t) => {
   await place.reset('dual-write');
-  const timing = { timeout: 200, deadline: 2_500 };
+  const timing = { timeout: 200, deadline: 3_000 };
   const writer = await openReplica(place, 'a', { resource: interrupted(place.companies, { timing }) });
   const other = await openReplica(place, 'b');
   const key = newKey();

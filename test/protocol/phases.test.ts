@@ -83,7 +83,7 @@ t.test('R19: a replica with an unmarked write under way has not begun to mark', 
 
 t.test('R19: an unmarked write without an answer counts as under way until nothing can land', async (t) => {
   await place.reset('legacy');
-  const timing = { timeout: 100, deadline: 1_000 };
+  const timing = { timeout: 100, deadline: 2_500 };
   const replica = await openReplica(place, 'a', { resource: interrupted(place.companies, { timing }) });
   await place.legacyWay.cutAfter(0);
   await t.rejects(create(replica, newKey(), 'one'), { code: 'outcome-unknown' });
@@ -98,11 +98,11 @@ t.test('R19: unmarked writes of a replica that stopped are waited for', async (t
   for (const how of ['restart', 'taken off'] as const) {
     await place.reset('legacy');
     const identity = identify('a');
-    await registerReplica(database, identity, 1_000);
-    if (how === 'restart') await registerReplica(database, identify('a'), 1_000);
-    else await takeOff(database, identity, 1_000);
+    await registerReplica(database, identity, 2_000);
+    if (how === 'restart') await registerReplica(database, identify('a'), 2_000);
+    else await takeOff(database, identity, 2_000);
     await begin('dual-write');
-    await registerReplica(database, identify('a'), 1_000);
+    await registerReplica(database, identify('a'), 2_000);
     t.match(await advance(), { state: { stage: 'enter' }, waitsFor: /stopped replica/ }, how);
     await until(async () => (await advance())?.state.stage === 'open', { what: 'nothing can land' });
   }

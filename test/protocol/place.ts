@@ -56,7 +56,9 @@ export async function openPlace(t: Teardown): Promise<Place> {
   const legacy = new URL(sides.env.SUPABASE_URL as string);
   const legacyWay = await startFaultProxy({ target: { host: legacy.hostname, port: Number(legacy.port) } });
   const env = { ...sides.env, SUPABASE_URL: legacyWay.url(legacy.href) };
-  const loaded = loadConfig({ file: (await testConfig(t)).file, env });
+  // A busy machine must not be taken for a slow store: each test gives the deadlines that it is about.
+  const patient = [/timeout: 1s\n    deadline: 3s/, 'timeout: 10s\n    deadline: 30s'] as const;
+  const loaded = loadConfig({ file: (await testConfig(t, [patient])).file, env });
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
   const binding = await bindSnapshot(loaded.snapshot, () => {});
   t.teardown(async () => {

@@ -29,7 +29,7 @@ await newDatabase.query(TABLE);
 const key = 'sb_secret_of_the_tickets';
 const lite = await startSupabaseLite({ databaseUrl: legacyDatabase.url, secretKey: key });
 const way = await startFaultProxy({ target: { host: '127.0.0.1', port: lite.port } });
-const timing = { timeout: 2_000, deadline: 3_000 };
+const timing = { timeout: 3_000, deadline: 5_000 };
 const stores = {
   legacy: new SupabaseStore(
     'erp',

@@ -58,6 +58,7 @@ t.test(
     } as const;
     t.equal(await stepResource(database, 'companies', seen.epoch, open), null, 'an old epoch steps nowhere');
     await Promise.all([advance(), advance(), advance()]);
+    await run();
     t.match(await place.state(), { stage: 'open', mode: 'live', epoch: seen.epoch + 3 });
   },
 );
@@ -169,7 +170,7 @@ t.test(
 
 t.test('R15: with a replica that is cut off the switch turns round to the route that it has', async (t) => {
   await place.reset('shadow');
-  const { resource, coordinator } = hurried({ hold: 200, budget: 1_000 });
+  const { resource, coordinator } = hurried({ hold: 200, budget: 2_500 });
   const here = await openReplica(place, 'here', { resource });
   const cut = await openReplica(place, 'cut-off', { resource });
   const { switchId } = await begin('live', coordinator);

@@ -72,7 +72,7 @@ t.test('R8: a process that was paused between mark and request sends nothing', a
 t.test('R8: an answer that comes after the deadline is not passed on as done', async (t) => {
   await place.reset('dual-write');
   const legacy = new Interrupts();
-  const timing = { timeout: 100, deadline: 1_500 };
+  const timing = { timeout: 100, deadline: 3_000 };
   const replica = await openReplica(place, 'a', {
     resource: interrupted(place.companies, { legacy, timing }),
   });
