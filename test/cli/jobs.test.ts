@@ -5,7 +5,7 @@ import { openPlace, type Place } from './place.ts';
 /** A resource that was filled and is kept in sync. */
 async function filled(t: Parameters<typeof openPlace>[0]): Promise<Place> {
   const place = await openPlace(t, { scale: 0.01 });
-  for (const command of ['switch clients dual-write', 'backfill clients']) await place.banyan(command);
+  await place.did('switch clients dual-write', 'backfill clients');
   return place;
 }
 
@@ -42,7 +42,7 @@ t.test('records that the new side refuses are set aside and kept apart, each wit
   await place.sides.legacy.database.query(
     `UPDATE clients SET name = 'Ada' WHERE id IN (SELECT id FROM clients ORDER BY id LIMIT 2)`,
   );
-  await place.banyan('switch clients dual-write');
+  await place.did('switch clients dual-write');
 
   const copied = await place.banyan('backfill clients');
   t.equal(copied.exit, 5);

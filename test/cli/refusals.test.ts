@@ -85,8 +85,8 @@ t.test('a guard refuses until what it asks is so, or it is forced with a reason 
       refused: { to: 'shadow', guards: [{}, { guard: 'backfill-complete', met: false }] },
     },
   });
-  await place.banyan('backfill clients');
-  await place.banyan('verify clients');
+  await place.did('backfill clients');
+  await place.did('verify clients');
 
   const refused = await place.banyan('switch clients live');
   t.equal(refused.exit, 3);
@@ -148,7 +148,7 @@ t.test(
         findings: [{ kind: 'migration', found: /0001_control/, right: /banyan migrate/ }],
       },
     });
-    await place.banyan('migrate');
+    await place.did('migrate');
     t.match(await place.banyan('check'), { exit: 0, out: /2 stores, 5 resources: all fits/ });
 
     await place.config.write(place.config.text.replace(/rename: \{.*?\}/, 'rename: { phone: telephone }'));

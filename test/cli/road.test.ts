@@ -3,7 +3,7 @@ import t from 'tap';
 import { addSilentGateway, openPlace } from './place.ts';
 
 /** A switch of `clients` that nobody acknowledges turns round soon. */
-const SHORT = [[/(mode: legacy\n)/, '$1    switch: { hold: 300ms, budget: 700ms }\n']] as const;
+const SHORT = [[/(mode: legacy\n)/, '$1    switch: { hold: 1s, budget: 3s }\n']] as const;
 
 t.test('a resource walks the whole road and back by the command line alone', async (t) => {
   const place = await openPlace(t, { scale: 0.01 });
@@ -48,10 +48,10 @@ t.test('a resource walks the whole road and back by the command line alone', asy
 
 t.test('where a replica never answers a flip turns round, and the mode before stays in force', async (t) => {
   const place = await openPlace(t, { scale: 0.005, edits: SHORT });
-  await place.banyan('switch clients dual-write');
-  await place.banyan('backfill clients');
-  await place.banyan('verify clients');
-  await place.banyan('switch clients shadow');
+  await place.did('switch clients dual-write');
+  await place.did('backfill clients');
+  await place.did('verify clients');
+  await place.did('switch clients shadow');
   await addSilentGateway(place, 'ghost', 'long ago');
 
   const turned = await place.banyan('switch clients live --write-file');

@@ -19,7 +19,7 @@ t.test(
     // The gateway copies and compares by itself; the command looks on, or finds it done.
     t.equal((await place.banyan('backfill clients')).exit, 0);
     t.equal((await place.banyan('verify clients')).exit, 0);
-    await place.banyan('switch clients shadow');
+    await place.did('switch clients shadow');
 
     const writing = new AbortController();
     const writes = (async () => {
@@ -141,7 +141,7 @@ t.test('a resource that the database does not know yet is named, with what makes
     out: /leads is not registered yet: run "banyan migrate"/,
   });
   t.match(await place.banyan('status leads'), { exit: 1, err: /banyan migrate/ });
-  await place.banyan('migrate');
+  await place.did('migrate');
   t.match(await place.banyan('status leads'), { exit: 0 });
 });
 
