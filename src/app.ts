@@ -1,25 +1,29 @@
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
 import { bindSnapshot, closeUnused, longestDeadline, type Binding } from './app/bind.ts';
-import { migrateAll } from './app/migrate.ts';
+import { FileInForce } from './app/file-in-force.ts';
+import { hasNewTables, migrateAll } from './app/migrate.ts';
 import { Coordinator } from './control/coordinator.ts';
 import { ControlLoop } from './control/loop.ts';
 import { identify } from './control/presence.ts';
 import { Requests } from './control/requests.ts';
 import { Routes } from './control/routes.ts';
 import { Switching } from './control/switching.ts';
-import type { OperationSettings, Snapshot } from './domain/configuration.ts';
+import type { OperationSettings, ServerSettings, Snapshot } from './domain/configuration.ts';
 import { Matcher } from './gateway/match.ts';
 import type { BoundOperation } from './gateway/operations.ts';
 import type { ResourceRuntime } from './gateway/runtime.ts';
 import { createGateway } from './gateway/server.ts';
 import type { Log } from './observability/log.ts';
 import { Comparer } from './replication/comparer.ts';
+import type { BoundResource } from './replication/resource.ts';
 import { Syncer } from './replication/syncer.ts';
 import { registerResources } from './state/resources.ts';
 
 /** Between two attempts to reach the control database at the start; ms. */
-const START_RETRY = 1_000;
+const RETRY = 1_000;
+/** Of the time for a shutdown, what is left for signing off when requests do not end; ms. */
+const SIGN_OFF = 3_000;
 
 /**
  * One gateway process, composed. Read this first:
@@ -29,6 +33,7 @@ const START_RETRY = 1_000;
  */
 export class App {
   private readonly log: Log;
+  private readonly startedWith: ServerSettings;
   private binding: Binding;
   private matcher: Matcher;
   private readonly runtimes = new Map<string, ResourceRuntime>();
@@ -37,12 +42,22 @@ export class App {
   private registered = false;
   private stopping = false;
   private startTimer: NodeJS.Timeout | undefined;
-  private reloading: Promise<void> = Promise.resolve();
+  private readonly file: FileInForce;
+  /** Where an operation's request may still need the snapshot that it began with. */
+  private readonly bindingOf = new WeakMap<OperationSettings, Binding>();
 
   private constructor(binding: Binding, log: Log) {
     this.binding = binding;
     this.log = log;
-    this.matcher = new Matcher(binding.snapshot, binding.resources.values());
+    this.startedWith = binding.snapshot.server;
+    this.matcher = this.matcherOf(binding);
+    this.file = new FileInForce({
+      snapshot: () => this.binding.snapshot,
+      swap: async (snapshot) => await this.swap(snapshot),
+      requests: () => (this.registered && this.control ? this.control.requests : null),
+      onNoted: () => this.control?.loop.choresNow(),
+      log,
+    });
   }
 
   /** Opens the port, then registers: the port proves that an earlier process of this name has stopped (R17). */
@@ -79,26 +94,39 @@ export class App {
     return this.registered && !this.stopping;
   }
 
-  /** Takes another configuration, as one snapshot, between requests. Rejects and changes nothing when it cannot be bound. */
+  /**
+   * Takes another configuration, as one snapshot, between requests. Where it cannot be bound, nothing changes and that is
+   * reported like a wrong file; while the control database is away, it waits for it.
+   */
   async reload(snapshot: Snapshot): Promise<void> {
-    this.reloading = this.reloading.catch(() => undefined).then(async () => await this.swap(snapshot));
-    await this.reloading;
+    await this.file.take(snapshot);
   }
 
   /** This replica's file is wrong: shown in status and log; the snapshot in force stays. */
   async refuseFile(hash: string, problems: readonly string[]): Promise<void> {
-    this.log.error({ problems }, 'the configuration file is wrong; the one before stays in force');
-    await this.control?.requests.fileIsWrong(this.binding.snapshot, hash, problems).catch(() => undefined);
+    await this.file.refuse(hash, problems);
   }
 
   /** Lets requests end, works off what is under way, signs off. */
   async stop(): Promise<void> {
     this.stopping = true;
     clearTimeout(this.startTimer);
-    await this.server?.close();
+    await this.file.close();
+    await this.endRequests();
     await Promise.all([...this.runtimes.values()].map((runtime) => closeRuntime(runtime)));
     await this.control?.loop.close();
     await closeUnused(this.binding);
+  }
+
+  /** An event stream never ends by itself; a replica that is killed for it would leave others waiting. */
+  private async endRequests(): Promise<void> {
+    const patience = Math.max(0, this.startedWith.shutdown - SIGN_OFF);
+    const timer = setTimeout(() => {
+      this.log.warn({}, 'requests that did not end are cut, so that the gateway can stop in order');
+      this.server?.server.closeAllConnections();
+    }, patience);
+    await this.server?.close();
+    clearTimeout(timer);
   }
 
   private async listen(): Promise<void> {
@@ -106,7 +134,7 @@ export class App {
     this.server = await createGateway({
       server,
       matcher: () => this.matcher,
-      runtimeOf: (match) => (this.registered ? this.runtimes.get(match.resource.name) : undefined),
+      runtimeOf: ({ resource }) => this.runtimeOf(resource),
       operationOf: ({ operation }) => this.bindOperation(operation),
       ready: () => this.ready,
     });
@@ -115,20 +143,35 @@ export class App {
     this.begin();
   }
 
+  /** With the settings that the request began with, whatever has come into force since. */
+  private runtimeOf(resource: BoundResource): ResourceRuntime | undefined {
+    const runtime = this.registered ? this.runtimes.get(resource.name) : undefined;
+    return runtime && runtime.resource !== resource ? { ...runtime, resource } : runtime;
+  }
+
   private bindOperation(settings: OperationSettings): BoundOperation | undefined {
-    const module = this.binding.operations.get(settings.name);
+    const binding = this.bindingOf.get(settings);
+    const module = binding?.operations.get(settings.name);
     const runtimes = settings.resources
-      .map((name) => this.runtimes.get(name))
+      .map((name) => binding?.resources.get(name))
+      .map((resource) => resource && this.runtimeOf(resource))
       .filter((runtime) => runtime !== undefined);
     return this.registered && module ? { settings, module, runtimes } : undefined;
   }
 
+  private matcherOf(binding: Binding): Matcher {
+    for (const operation of binding.snapshot.operations) this.bindingOf.set(operation, binding);
+    return new Matcher(binding.snapshot, binding.resources.values());
+  }
+
   /** A resource in mode legacy needs no control database, but where resources are must have been read once. */
   private begin(): void {
-    this.register().catch((error: unknown) => {
-      this.log.warn({ error: (error as Error).message }, 'the control database is not ready; trying again');
-      if (!this.stopping) this.startTimer = setTimeout(() => this.begin(), START_RETRY);
-    });
+    this.file
+      .inTurn(async () => await this.register())
+      .catch((error: unknown) => {
+        this.log.warn({ error: (error as Error).message }, 'the control database is not ready; trying again');
+        if (!this.stopping) this.startTimer = setTimeout(() => this.begin(), RETRY);
+      });
   }
 
   private async register(): Promise<void> {
@@ -136,9 +179,9 @@ export class App {
     if (!control) return;
     await this.prepare(this.binding);
     await control.routes.register();
-    await control.requests.fileIs(this.binding.snapshot);
     if (this.stopping) return;
     this.registered = true;
+    await this.file.note();
     control.loop.start();
     this.log.info({ replica: control.replica, at: this.url }, 'serving');
   }
@@ -210,22 +253,40 @@ export class App {
       throw new Error('the control store cannot be changed while the gateway runs; restart it');
     }
     // Tables and rows of resources that are new; the ones that there were are as they are.
-    if (this.registered) await this.prepare(next);
+    if (this.registered && hasNewTables(next, before)) {
+      await this.prepare(next).catch(async (error: unknown) => {
+        await closeUnused(next, before);
+        throw error;
+      });
+      await this.control?.routes.refresh();
+    }
     this.binding = next;
     this.openRuntimes(next);
-    await this.control?.routes.refresh().catch(() => undefined);
-    // From here on every new request sees the new table, and none sees half of each.
-    this.matcher = new Matcher(next.snapshot, next.resources.values());
+    // In the same turn: every new request sees the new table, and none sees half of each.
+    this.matcher = this.matcherOf(next);
+    this.warnOfRestart(snapshot);
+    this.log.info({ hash: snapshot.hash.slice(0, 12) }, 'another configuration is in force');
+    // Requests that began before still use the old stores, and resources that are gone.
+    setTimeout(() => {
+      void closeUnused(before, this.binding);
+      this.closeGone();
+    }, longestDeadline(before.snapshot)).unref();
+  }
+
+  private closeGone(): void {
     for (const [name, runtime] of this.runtimes) {
-      if (next.resources.has(name)) continue;
+      if (this.binding.resources.has(name)) continue;
       this.runtimes.delete(name);
       void closeRuntime(runtime);
     }
-    if (this.registered) await this.control?.requests.fileIs(snapshot);
-    this.control?.loop.choresNow();
-    this.log.info({ hash: snapshot.hash.slice(0, 12) }, 'another configuration is in force');
-    // Requests that began before still use the old stores.
-    setTimeout(() => void closeUnused(before, next), longestDeadline(before.snapshot)).unref();
+  }
+
+  private warnOfRestart({ server }: Snapshot): void {
+    const names = (Object.keys(server) as (keyof ServerSettings)[]).filter(
+      (name) => server[name] !== this.startedWith[name],
+    );
+    if (names.length > 0)
+      this.log.warn({ settings: names.map((name) => `server.${name}`) }, 'takes effect at the next start');
   }
 }
 

@@ -28,8 +28,14 @@ async function main(): Promise<void> {
   const watcher = watchConfig({
     file: FILE,
     env: all,
-    onChange: (snapshot) => void app.reload(snapshot).catch((error: unknown) => app.refuseFile(snapshot.hash, [(error as Error).message])),
-    onProblems: (problems, hash) => void app.refuseFile(hash ?? '', problems.map((problem) => formatProblem(problem, ROOT))),
+    // An edit while the gateway started is an edit too.
+    current: config.snapshot.hash,
+    onChange: (snapshot) => void app.reload(snapshot),
+    onProblems: (problems, hash) =>
+      void app.refuseFile(
+        hash ?? '',
+        problems.map((problem) => formatProblem(problem, ROOT)),
+      ),
   });
   closeWithGrace({ delay: config.snapshot.server.shutdown, logger: false }, async ({ err }) => {
     if (err) log.error({ err }, 'an error that nobody caught ends the process');
@@ -43,11 +49,13 @@ async function main(): Promise<void> {
 
 async function startEmbedded() {
   const { startQuickstart, welcome } = await import('./quickstart/quickstart.ts').catch((error: unknown) =>
-    fail(`Set ${REAL_STORES.join(', ')}, or install the development dependencies for the embedded stores.\n${(error as Error).message}`),
+    fail(
+      `Set ${REAL_STORES.join(', ')}, or install the development dependencies for the embedded stores.\n${(error as Error).message}`,
+    ),
   );
   const say = (line: string) => void process.stdout.write(`${line}\n`);
-  const quickstart = await startQuickstart({ folder: resolve(ROOT, '.banyan'), log: say }).catch((error: unknown) =>
-    fail((error as Error).message),
+  const quickstart = await startQuickstart({ folder: resolve(ROOT, '.banyan'), log: say }).catch(
+    (error: unknown) => fail((error as Error).message),
   );
   const { removeEnvironmentFile, writeEnvironmentFile } = await import('./quickstart/environment-file.ts');
   // For `npx banyan` in the same folder.
@@ -64,7 +72,8 @@ async function startEmbedded() {
 
 function startFailure(error: unknown, port: number): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') return `Port ${port} is taken. Stop what uses it, or choose another: PORT=8081 npm start`;
+  if (code === 'EADDRINUSE')
+    return `Port ${port} is taken. Stop what uses it, or choose another: PORT=8081 npm start`;
   if (code === 'EACCES') return `Port ${port} needs more rights. Choose one above 1023: PORT=8081 npm start`;
   return isBanyanError(error) ? message : `The gateway could not start: ${message}`;
 }

@@ -60,6 +60,12 @@ export function capturedTables({ resources }: Binding): CapturedTable[] {
   }));
 }
 
+/** Whether a new configuration names a table that the one before did not. */
+export function hasNewTables(next: Binding, before: Binding): boolean {
+  const known = new Set(capturedTables(before).map((table) => JSON.stringify(table)));
+  return capturedTables(next).some((table) => !known.has(JSON.stringify(table)));
+}
+
 async function uncapturedTables(owner: Sql, binding: Binding): Promise<CapturedTable[]> {
   const missing: CapturedTable[] = [];
   for (const table of capturedTables(binding)) {

@@ -10,6 +10,7 @@ import { readPauses, readSwitch, type SwitchPause, type SwitchRecord } from '../
 import { askFor, type Wanted } from '../state/wanted.ts';
 import type { Coordinator } from './coordinator.ts';
 import { askGuards, type GuardAnswer } from './guards/index.ts';
+import { marksAge } from './guards/marks-age.ts';
 
 export interface SwitchRequest {
   resource: ResourceName;
@@ -79,7 +80,14 @@ export class Switching {
         return walk;
       }
       const answers = await this.answers(state, step);
-      if (answers.some(({ guard, refusal }) => refusal && !request.forced.has(guard))) {
+      const refusing = answers.filter(({ guard, refusal }) => refusal && !request.forced.has(guard));
+      if (walk.walked.length > 0 && clearsBySyncing(refusing)) {
+        // R21: the step before has only just begun to work off what `new` left; the walk goes on when that is done.
+        request.onProgress?.(state, refusing[0]?.refusal?.reason ?? null);
+        await sleep(10 * LOOK);
+        continue;
+      }
+      if (refusing.length > 0) {
         await this.remember(request, 'switch-refused', { mode: step.to, refusal: refusalText(answers) });
         return { ...walk, refused: { step, answers } };
       }
@@ -186,6 +194,11 @@ export class Switching {
       parents: parents.filter((parent) => parent !== undefined),
     });
   }
+}
+
+/** Whether all that is in the way are marks that the sync is working off. */
+function clearsBySyncing(refusing: readonly GuardAnswer[]): boolean {
+  return refusing.length > 0 && refusing.every(({ guard }) => guard === marksAge.name);
 }
 
 /** Refusals as one line of text. */

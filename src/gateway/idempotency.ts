@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
+import type { Sql } from '../domain/sql.ts';
 import type { Key } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import {
@@ -17,6 +18,11 @@ export interface Answer {
   status: number;
   body: string;
 }
+
+/** Keeps the answer in the transaction of the write itself, so that a crash leaves both or neither. */
+export type KeepAnswer = (sql: Sql, answer: Answer) => Promise<void>;
+
+type Run = (key: Key | null, repeated: boolean, keep: KeepAnswer) => Promise<Answer>;
 
 export interface IdempotentRequest {
   token: string;
@@ -40,7 +46,7 @@ const TOKEN = /^[\x21-\x7e]{1,255}$/;
 export async function once(
   runtime: ResourceRuntime,
   request: IdempotentRequest,
-  run: (key: Key | null, repeated: boolean) => Promise<Answer>,
+  run: Run,
 ): Promise<Answer & { replayed: boolean }> {
   if (!TOKEN.test(request.token)) throw new BanyanError('idempotency-key-invalid');
   const { database, name, settings, legacy, new: next } = runtime.resource;
@@ -68,10 +74,11 @@ async function doOnce(
   { resource: { database } }: ResourceRuntime,
   attempt: Attempt,
   repeated: boolean,
-  run: (key: Key | null, repeated: boolean) => Promise<Answer>,
+  run: Run,
 ): Promise<Answer> {
   reach('idempotency.begun');
-  const answer = await run(attempt.assignedKey, repeated).catch(async (error: unknown) => {
+  const keepWith: KeepAnswer = async (sql, answer) => await finishAttempt(sql, attempt, answer);
+  const answer = await run(attempt.assignedKey, repeated, keepWith).catch(async (error: unknown) => {
     // Nothing was done: the next repeat may begin at once. Without an answer the attempt stays until its deadline.
     const nothingDone = isBanyanError(error) && error.outcome === 'not-applied';
     // That a repeat did nothing says nothing of the attempt before it: forgotten, a create would be done twice.

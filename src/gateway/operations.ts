@@ -3,12 +3,13 @@ import type { WritePermit } from '../control/routes.ts';
 import type { OperationSettings } from '../domain/configuration.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
+import type { Sql } from '../domain/sql.ts';
 import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
 import { acceptRecord, type BodyRole } from '../mapping/accept.ts';
 import type { RecordSide } from '../replication/resource.ts';
 import { ENVELOPES } from './envelope.ts';
-import { once } from './idempotency.ts';
+import { once, type KeepAnswer } from './idempotency.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { newKey, runWrite, stampTouched } from './writes.ts';
 
@@ -54,20 +55,27 @@ export async function runOperation(
     throw new BanyanError('operation-closed', `operation ${operation.settings.name} names no resource`);
   const text = typeof request.body === 'string' ? request.body : '';
   const body = text === '' ? null : readBody(text);
-  const run = async () => {
-    const { data, side } = await decideAndRun(operation, body);
+  const envelope = ENVELOPES[lead.resource.settings.envelope];
+  const answerOf = (data: Value) => ({
+    status: 200,
+    body: stringifyJson(envelope.record(data as PublicRecord)),
+  });
+  const run = async (keep: KeepAnswer | null) => {
+    const done = async (sql: Sql, data: Value) => await keep?.(sql, answerOf(data));
+    const { data, side } = await decideAndRun(operation, body, done);
     void reply.header('x-served-by', side);
-    return {
-      status: 200,
-      body: stringifyJson(ENVELOPES[lead.resource.settings.envelope].record(data as PublicRecord)),
-    };
+    return answerOf(data);
   };
   const token = request.headers['idempotency-key'];
   const { path, method } = operation.settings;
   const answer =
     token === undefined
-      ? await run()
-      : await once(lead, { token: String(token), method, path, body: text, key: null }, run);
+      ? await run(null)
+      : await once(
+          lead,
+          { token: String(token), method, path, body: text, key: null },
+          async (_key, _repeated, keep) => await run(keep),
+        );
   return reply
     .code(answer.status)
     .header('content-type', 'application/json; charset=utf-8')
@@ -82,13 +90,20 @@ function readBody(text: string): Value {
   }
 }
 
-async function decideAndRun(operation: BoundOperation, body: Value): Promise<{ data: Value; side: Side }> {
+/** Told of what was done before the transaction on the new side commits. */
+type Done = (sql: Sql, data: Value) => Promise<void>;
+
+async function decideAndRun(
+  operation: BoundOperation,
+  body: Value,
+  done: Done,
+): Promise<{ data: Value; side: Side }> {
   const until =
     performance.now() + Math.min(...operation.runtimes.map(({ resource }) => resource.settings.switch.hold));
   for (;;) {
     const side = await sideOf(operation, until);
     try {
-      return { data: await RUN[side](operation, body), side };
+      return { data: await RUN[side](operation, body, done), side };
     } catch (error) {
       if (!isBanyanError(error, 'switching') || performance.now() >= until) throw error;
       await operation.runtimes[0]?.routes.refresh();
@@ -115,7 +130,7 @@ async function sideOf({ settings, runtimes }: BoundOperation, until: number): Pr
   }
 }
 
-const RUN: Readonly<Record<Side, (operation: BoundOperation, body: Value) => Promise<Value>>> = {
+const RUN: Readonly<Record<Side, (operation: BoundOperation, body: Value, done: Done) => Promise<Value>>> = {
   legacy: runOnLegacy,
   new: runOnNew,
 };
@@ -130,12 +145,19 @@ function handlerOf({ settings, module }: BoundOperation, side: Side): OperationH
   return handler;
 }
 
-/** Each write is a write of its own: marked, sent, synced. A failure leaves the ones before it done. */
+/**
+ * Each write is a write of its own: marked, sent, synced. A failure leaves the ones before it done, so its outcome is not
+ * "nothing": a repeat with the same Idempotency-Key waits until the attempt's deadline.
+ */
 async function runOnLegacy(operation: BoundOperation, body: Value): Promise<Value> {
+  let writes = 0;
   const of = (name: ResourceName): OperationRecords => {
     const runtime = runtimeOf(operation, name);
-    const write = async (verb: 'create' | 'change' | 'remove', key: Key | null, record: PublicRecord) =>
-      (await runWrite(runtime, { verb, key, record, repeated: false })).record;
+    const write = async (verb: 'create' | 'change' | 'remove', key: Key | null, record: PublicRecord) => {
+      const written = await runWrite(runtime, { verb, key, record, repeated: false });
+      writes += 1;
+      return written.record;
+    };
     return {
       get: async (key) => (await runtime.resource.legacy.get([key])).get(key) ?? null,
       create: async (record) => {
@@ -146,11 +168,20 @@ async function runOnLegacy(operation: BoundOperation, body: Value): Promise<Valu
       remove: async (key) => void (await write('remove', key, {})),
     };
   };
-  return await handlerOf(operation, 'legacy')({ body, of });
+  try {
+    return await handlerOf(operation, 'legacy')({ body, of });
+  } catch (error) {
+    if (writes === 0 || !isBanyanError(error)) throw error;
+    throw new BanyanError(error.code, error.message, {
+      details: error.details,
+      outcome: 'unknown',
+      cause: error,
+    });
+  }
 }
 
 /** One transaction; the triggers check the stage and mark every record in it (R9, D5). Any failure undoes all of it. */
-async function runOnNew(operation: BoundOperation, body: Value): Promise<Value> {
+async function runOnNew(operation: BoundOperation, body: Value, done: Done): Promise<Value> {
   const handler = handlerOf(operation, 'new');
   const database = operation.runtimes[0]?.resource.new.store.database;
   if (!database)
@@ -164,7 +195,9 @@ async function runOnNew(operation: BoundOperation, body: Value): Promise<Value> 
       const runtime = runtimeOf(operation, name);
       return recordsWithin(runtime, runtime.resource.new.within(sql), (key) => written.push([runtime, key]));
     };
-    return await handler({ body, of });
+    const result = await handler({ body, of });
+    await done(sql, result);
+    return result;
   });
   for (const [runtime, key] of written) runtime.syncer.wake([key]);
   return data;

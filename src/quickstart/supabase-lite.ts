@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { AddressInfo } from 'node:net';
+import pLimit from 'p-limit';
 import pg from 'pg';
 import { LEGACY_ROLES, LEGACY_SCHEMA } from './legacy-schema.ts';
 import { QuickstartTrouble, codeOf } from './trouble.ts';
@@ -24,6 +25,13 @@ export interface SupabaseLite {
 /** Rows that one answer holds at most, as on Supabase unless its settings say otherwise. */
 export const MAX_ROWS = 1000;
 
+/** Connections to the database, and requests that are served at the same time. */
+const CONNECTIONS = 10;
+/** Longest wait for one of them; ms. */
+const WAIT = 1_000;
+/** Longest time of a statement in the database; ms. */
+const STATEMENT_TIMEOUT = 3_000;
+
 /** Set while a request is served. */
 const quietly = new AsyncLocalStorage<true>();
 let printError: typeof console.error | undefined;
@@ -43,7 +51,11 @@ export async function startSupabaseLite(options: SupabaseLiteOptions): Promise<S
   silenceRefusals();
   const connection = createPostgresConnection({
     url: options.databaseUrl,
-    postgresOptions: { max: 10, onnotice() {} },
+    postgresOptions: {
+      max: CONNECTIONS,
+      onnotice() {},
+      connection: { statement_timeout: STATEMENT_TIMEOUT },
+    },
   });
   const app = new App({
     connection,
@@ -62,11 +74,14 @@ export async function startSupabaseLite(options: SupabaseLiteOptions): Promise<S
   await makeTables(options.databaseUrl);
   await app.init();
 
+  const turn = inTurn();
   const server = serve({
     port: options.port ?? 0,
     hostname: '127.0.0.1',
     fetch: async (request, env) =>
-      quietly.run(true, async () => withoutLength(await app.fetch(request, { peerAddress: peerOf(env) }))),
+      await turn(() =>
+        quietly.run(true, async () => withoutLength(await app.fetch(request, { peerAddress: peerOf(env) }))),
+      ),
   });
   const closed = () => connection.close();
   try {
@@ -78,6 +93,24 @@ export async function startSupabaseLite(options: SupabaseLiteOptions): Promise<S
   const { port } = server.address() as AddressInfo;
   let stopping: Promise<void> | undefined;
   return { url: `http://127.0.0.1:${port}`, port, stop: () => (stopping ??= close(server).then(closed)) };
+}
+
+/**
+ * As many requests at a time as there are connections; one that has waited too long for its turn is refused in
+ * PostgREST's words. Without a limit of its own a busy server would still do what its client has long given up, and no
+ * deadline could ever be trusted (A1).
+ */
+function inTurn(): (serve: () => Promise<Response>) => Promise<Response> {
+  const limit = pLimit(CONNECTIONS);
+  return async (serve) => {
+    const since = performance.now();
+    return await limit(async () => (performance.now() - since > WAIT ? overloaded() : await serve()));
+  };
+}
+
+function overloaded(): Response {
+  const message = 'Timed out acquiring connection from connection pool.';
+  return Response.json({ code: 'PGRST003', message, details: null, hint: null }, { status: 504 });
 }
 
 /** Both packages are dev dependencies: a production install has no use for them. */

@@ -54,8 +54,7 @@ export async function backfill(
     options.onProgress?.(progress);
     chunks = new ReadAhead(resource, progress.lastKey);
     while (await copyChunk(resource, chunks, progress, options)) {
-      if (options.signal?.aborted)
-        throw new BanyanError('job-running', 'stopped; it goes on from its checkpoint');
+      if (options.signal?.aborted) throw stopped();
       if (!(await saveBackfill(database, holder, progress))) return null;
       reach('backfill.chunk');
       options.onProgress?.(progress);
@@ -70,6 +69,10 @@ export async function backfill(
   } finally {
     await chunks?.settled();
   }
+}
+
+function stopped(): BanyanError {
+  return new BanyanError('job-running', 'stopped; it goes on from its checkpoint');
 }
 
 /** Client writes come first: while their marks are older than the allowed lag, the copy waits. */
@@ -230,7 +233,7 @@ async function pullRest(
     if (result.turned) throw new BanyanError('switch-refused', `${resource.name} is led by the new side now`);
     left.again.push(...result.again);
     left.refused.push(...result.refused);
-    if (options.signal?.aborted) return;
+    if (options.signal?.aborted) throw stopped();
   }
 }
 

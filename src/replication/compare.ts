@@ -12,7 +12,10 @@ export type Verdict = 'equal' | 'in-motion' | Difference;
  * R30: compares both sides of some keys. A verdict is given only where the key had no mark before and after both reads
  * and no sync of it came to its end between: anything less gives false alarms.
  */
-export async function compareSides(resource: BoundResource, keys: readonly Key[]): Promise<Map<Key, Verdict>> {
+export async function compareSides(
+  resource: BoundResource,
+  keys: readonly Key[],
+): Promise<Map<Key, Verdict>> {
   const { database, name } = resource;
   const verdicts = new Map<Key, Verdict>(keys.map((key) => [key, 'in-motion']));
   const slotsBefore = await noteSlots(database, name, keys);
@@ -44,7 +47,8 @@ export function judge(
   }
   const fields = differingFields(legacy, next, resource.settings.shadow.ignore);
   if (fields.length === 0) return 'equal';
-  const only = (record: PublicRecord) => Object.fromEntries(fields.map((field) => [field, record[field] ?? null]));
+  const only = (record: PublicRecord) =>
+    Object.fromEntries(fields.map((field) => [field, record[field] ?? null]));
   return { key, kind: 'different', fields, legacy: text(only(legacy)), new: text(only(next)) };
 }
 

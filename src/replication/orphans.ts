@@ -18,7 +18,8 @@ export async function findOrphans(resource: BoundResource, marks: readonly strin
       const result = await pull(resource, left, []);
       // The marks without a key stay until every key that was found is synced or has a mark of its own.
       const refused = result.refused.map(({ key }) => key);
-      if (result.turned || (await markForRepair(resource.database, resource.name, refused)) < refused.length) return;
+      if (result.turned || (await markForRepair(resource.database, resource.name, refused)) < refused.length)
+        return;
       left = result.again;
     }
   }

@@ -30,7 +30,13 @@ export async function push(resource: BoundResource, keys: readonly Key[]): Promi
   const marks = await clearableMarks(database, name, held, []);
   // (3) read the primary
   const records = await resource.new.get(held);
-  const pass = { resource, holder, marks, records, sendBefore: leasedAt + deadline - resource.legacy.timing.timeout - MARGIN };
+  const pass = {
+    resource,
+    holder,
+    marks,
+    records,
+    sendBefore: leasedAt + deadline - resource.legacy.timing.timeout - MARGIN,
+  };
   return await send(pass, held);
 }
 
@@ -77,7 +83,11 @@ async function notSent(pass: Pass, keys: readonly Key[], error: Error): Promise<
 }
 
 /** (5) deletes exactly the chosen marks of what was written, and gives the leases back. */
-async function settle({ resource, holder, marks }: Pass, keys: readonly Key[], written: boolean): Promise<void> {
+async function settle(
+  { resource, holder, marks }: Pass,
+  keys: readonly Key[],
+  written: boolean,
+): Promise<void> {
   const { database, name } = resource;
   const chosen = written ? marks.filter((mark) => keys.includes(mark.key)).map((mark) => mark.id) : [];
   // Before the marks go: a comparison that saw none on either side of this sync must see that it was there (R30).

@@ -63,7 +63,8 @@ export class RecordSide {
   }
 
   async upsertMany(records: readonly PublicRecord[]): Promise<void> {
-    if (records.length > 0) await this.table.upsertMany(records.map((record) => this.mapping.toRow(this.side, record)));
+    if (records.length > 0)
+      await this.table.upsertMany(records.map((record) => this.mapping.toRow(this.side, record)));
   }
 
   async removeMany(keys: readonly Key[]): Promise<void> {

@@ -30,7 +30,11 @@ const PAUSE = 50;
  */
 export async function verify(resource: BoundResource, options: VerifyOptions): Promise<VerifyRun | null> {
   const { database, name } = resource;
-  const run = await beginVerify(database, { resource: name, generation: options.generation, holder: randomUUID() });
+  const run = await beginVerify(database, {
+    resource: name,
+    generation: options.generation,
+    holder: randomUUID(),
+  });
   if (!run) return null;
   try {
     run.total = (await resource.legacy.table.count()) + (await resource.new.table.count());
@@ -40,7 +44,9 @@ export async function verify(resource: BoundResource, options: VerifyOptions): P
     if (run.unsettled === 0) await settle(database, name, { notSeenBy: run.id }, `verify ${run.id}`);
     return run;
   } catch (error) {
-    await saveVerify(database, { ...run, status: 'abandoned', note: (error as Error).message }).catch(() => undefined);
+    await saveVerify(database, { ...run, status: 'abandoned', note: (error as Error).message }).catch(
+      () => undefined,
+    );
     throw error;
   }
 }
@@ -65,12 +71,19 @@ async function compareAll(resource: BoundResource, run: VerifyRun, options: Veri
 }
 
 /** Looks again at keys that seemed to differ until each has a verdict; the rest is counted as unsettled. */
-async function recheck(resource: BoundResource, run: VerifyRun, keys: Key[], options: VerifyOptions): Promise<void> {
+async function recheck(
+  resource: BoundResource,
+  run: VerifyRun,
+  keys: Key[],
+  options: VerifyOptions,
+): Promise<void> {
   let left = keys;
   for (let attempt = 0; left.length > 0 && attempt < TRIES; attempt += 1) {
     if (attempt > 0) await sleep(PAUSE);
     const verdicts = await compareSides(resource, left);
-    const differences = [...verdicts.values()].filter((verdict): verdict is Difference => typeof verdict === 'object');
+    const differences = [...verdicts.values()].filter(
+      (verdict): verdict is Difference => typeof verdict === 'object',
+    );
     await recordDifferences(resource.database, resource.name, differences, { name: 'verify', runId: run.id });
     run.differences += differences.length;
     left = left.filter((key) => verdicts.get(key) === 'in-motion');

@@ -25,18 +25,25 @@ export interface AuditEntry {
 
 export async function writeAudit(
   sql: Sql,
-  entry: { actor: string; action: AuditAction; resource: ResourceName | null; details?: Record<string, unknown> },
+  entry: {
+    actor: string;
+    action: AuditAction;
+    resource: ResourceName | null;
+    details?: Record<string, unknown>;
+  },
 ): Promise<void> {
-  await sql.query('INSERT INTO banyan.audit (actor, action, resource, details) VALUES ($1, $2, $3, $4::jsonb)', [
-    entry.actor,
-    entry.action,
-    entry.resource,
-    JSON.stringify(entry.details ?? {}),
-  ]);
+  await sql.query(
+    'INSERT INTO banyan.audit (actor, action, resource, details) VALUES ($1, $2, $3, $4::jsonb)',
+    [entry.actor, entry.action, entry.resource, JSON.stringify(entry.details ?? {})],
+  );
 }
 
 /** Newest first. */
-export async function readAudit(sql: Sql, resource: ResourceName | null, limit: number): Promise<AuditEntry[]> {
+export async function readAudit(
+  sql: Sql,
+  resource: ResourceName | null,
+  limit: number,
+): Promise<AuditEntry[]> {
   const { rows } = await sql.query<Omit<AuditEntry, 'details'> & { details: string }>(
     `SELECT id::text, at::text, actor, action, resource, details::text FROM banyan.audit
      WHERE $1::text IS NULL OR resource = $1 ORDER BY banyan.audit.id DESC LIMIT $2::int`,

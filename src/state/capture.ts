@@ -1,4 +1,5 @@
 import type { Sql } from '../domain/sql.ts';
+import { shareGate } from './gate.ts';
 import { quoteIdentifier, quoteLiteral } from './quoting.ts';
 
 /** A table of the new side whose writes leave marks. */
@@ -23,7 +24,7 @@ const OPERATIONS = [
  *
  * Statement-level with transition tables: a row-level trigger made bulk inserts six times slower. FOR SHARE, not an
  * advisory lock: it is sound in a REPEATABLE READ transaction of somebody else too (it fails there instead of reading
- * an old stage). Syncs set `banyan.origin` for their transaction and are let through unmarked.
+ * an old stage). A sync of the resource says so in `banyan.origin` for its transaction and is let through unmarked.
  *
  * In mode `legacy` the new side may be filled by hand; but what answers a client (`banyan.origin` is `client`) was
  * decided under a mode that has ended meanwhile, and would be acknowledged where nobody reads it (R9).
@@ -54,14 +55,19 @@ function captureBody({ resource, key }: CapturedTable): string {
   return `
 DECLARE
   here banyan.resource;
+  origin text := coalesce(current_setting('banyan.origin', true), '');
 BEGIN
-  IF current_setting('banyan.origin', true) = 'sync' THEN
+  IF origin = 'sync:' || ${name} THEN
     RETURN NULL;
   END IF;
   -- R9: the stage cannot move before this transaction ends.
+  PERFORM ${shareGate(name)};
   SELECT * INTO here FROM banyan.resource WHERE name = ${name} FOR SHARE;
-  IF NOT FOUND OR here.retired OR (here.stage = 'open' AND here.mode = 'legacy'
-      AND current_setting('banyan.origin', true) IS DISTINCT FROM 'client') THEN
+  IF NOT FOUND OR here.retired OR (here.stage = 'open' AND here.mode = 'legacy' AND origin <> 'client') THEN
+    RETURN NULL;
+  END IF;
+  -- A sync of the parent that cascades to here did the same in legacy, unless this side decides: then it is a write.
+  IF origin LIKE 'sync:%' AND here."primary" = 'legacy' THEN
     RETURN NULL;
   END IF;
   IF here.stage <> 'open' OR here."primary" <> 'new' THEN

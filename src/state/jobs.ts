@@ -42,7 +42,12 @@ const toBackfill = (row: Record<string, unknown>) =>
  */
 export async function takeBackfill(
   sql: Sql,
-  { resource, generation, holder, again }: { resource: ResourceName; generation: number; holder: string; again: boolean },
+  {
+    resource,
+    generation,
+    holder,
+    again,
+  }: { resource: ResourceName; generation: number; holder: string; again: boolean },
 ): Promise<BackfillProgress | null> {
   const { rows } = await sql.query(
     `INSERT INTO banyan.backfill AS b (resource, generation, holder, holder_until)
@@ -84,7 +89,12 @@ export async function saveBackfill(
   return rowCount > 0;
 }
 
-export async function finishBackfill(sql: Sql, holder: string, resource: ResourceName, generation: number): Promise<void> {
+export async function finishBackfill(
+  sql: Sql,
+  holder: string,
+  resource: ResourceName,
+  generation: number,
+): Promise<void> {
   await sql.query(
     `UPDATE banyan.backfill SET status = 'done', finished_at = clock_timestamp(), updated_at = now(), holder_until = '-infinity'
      WHERE resource = $1 AND generation = $2::int AND holder = $3::uuid`,
@@ -129,11 +139,15 @@ export async function setAside(
   );
 }
 
-export async function clearSetAside(sql: Sql, resource: ResourceName, keys: readonly Key[] | null): Promise<void> {
-  await sql.query('DELETE FROM banyan.set_aside WHERE resource = $1 AND ($2::text[] IS NULL OR key = ANY($2::text[]))', [
-    resource,
-    keys,
-  ]);
+export async function clearSetAside(
+  sql: Sql,
+  resource: ResourceName,
+  keys: readonly Key[] | null,
+): Promise<void> {
+  await sql.query(
+    'DELETE FROM banyan.set_aside WHERE resource = $1 AND ($2::text[] IS NULL OR key = ANY($2::text[]))',
+    [resource, keys],
+  );
 }
 
 export async function listSetAside(

@@ -1,6 +1,7 @@
 import { BanyanError } from '../domain/errors.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Key, ResourceName } from '../domain/words.ts';
+import { shareGate } from './gate.ts';
 
 /** One row of the journal: this key's secondary may be behind. */
 export interface Mark {
@@ -24,9 +25,10 @@ export interface MarkRequest {
  */
 export async function markLegacyWrite(sql: Sql, request: MarkRequest): Promise<string[]> {
   const { rows } = await sql.query<{ id: string }>(
-    `WITH here AS MATERIALIZED (
-       SELECT 1 FROM banyan.resource
-       WHERE name = $1 AND stage IN ('open', 'enter') AND "primary" = 'legacy' FOR SHARE)
+    `WITH gate AS MATERIALIZED (SELECT ${shareGate('$1')}),
+     here AS MATERIALIZED (
+       SELECT 1 FROM gate, banyan.resource
+       WHERE name = $1 AND stage IN ('open', 'enter') AND "primary" = 'legacy' FOR SHARE OF resource)
      INSERT INTO banyan.mark (resource, key, replica, deadline, cause)
      SELECT $1, k, $3, clock_timestamp() + $4::float8 * interval '1 ms', 'write' FROM here, unnest($2::text[]) AS t (k)
      RETURNING id`,

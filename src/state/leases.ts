@@ -1,5 +1,6 @@
 import type { Sql } from '../domain/sql.ts';
 import type { Key, ResourceName } from '../domain/words.ts';
+import { shareGate } from './gate.ts';
 
 export interface LeaseRequest {
   resource: ResourceName;
@@ -15,11 +16,15 @@ export interface LeaseRequest {
  * being written by somebody who may still land. None is given once legacy is the primary or about to be read as such:
  * a syncer with an old view would write over it (R12). Keys are taken in ascending order against deadlocks.
  */
-export async function takeLeases(sql: Sql, { resource, keys, holder, duration }: LeaseRequest): Promise<Key[]> {
+export async function takeLeases(
+  sql: Sql,
+  { resource, keys, holder, duration }: LeaseRequest,
+): Promise<Key[]> {
   const { rows } = await sql.query<{ key: Key }>(
-    `WITH here AS MATERIALIZED (
-       SELECT 1 FROM banyan.resource
-       WHERE name = $1 AND "primary" = 'new' AND stage IN ('open', 'drain') FOR SHARE)
+    `WITH gate AS MATERIALIZED (SELECT ${shareGate('$1')}),
+     here AS MATERIALIZED (
+       SELECT 1 FROM gate, banyan.resource
+       WHERE name = $1 AND "primary" = 'new' AND stage IN ('open', 'drain') FOR SHARE OF resource)
      INSERT INTO banyan.lease (resource, key, holder, until)
      SELECT $1, k, $3::uuid, clock_timestamp() + $4::float8 * interval '1 ms'
      FROM here, (SELECT DISTINCT k FROM unnest($2::text[]) AS t (k) ORDER BY k) AS wanted

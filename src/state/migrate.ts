@@ -30,7 +30,9 @@ async function applyOnce(database: Database, file: string, text: string): Promis
     try {
       await sql.query(text);
     } catch (error) {
-      throw new BanyanError('migration-failed', `control migration ${file}: ${(error as Error).message}`, { cause: error });
+      throw new BanyanError('migration-failed', `control migration ${file}: ${(error as Error).message}`, {
+        cause: error,
+      });
     }
     await sql.query('INSERT INTO banyan.migration (name) VALUES ($1)', [file]);
     return true;
@@ -40,7 +42,9 @@ async function applyOnce(database: Database, file: string, text: string): Promis
 /** Names of the control migrations that have not been applied; all of them where the schema is missing. */
 export async function pendingControlMigrations(sql: Sql): Promise<string[]> {
   const files = (await readdir(FOLDER)).filter((name) => name.endsWith('.sql')).sort();
-  const { rows: exists } = await sql.query<{ there: string | null }>(`SELECT to_regclass('banyan.migration') AS there`);
+  const { rows: exists } = await sql.query<{ there: string | null }>(
+    `SELECT to_regclass('banyan.migration') AS there`,
+  );
   if (exists[0]?.there == null) return files;
   const { rows } = await sql.query<{ name: string }>('SELECT name FROM banyan.migration');
   const done = new Set(rows.map((row) => row.name));

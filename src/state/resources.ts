@@ -2,6 +2,7 @@ import { isMode } from '../domain/modes.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Mode, ResourceName, ResourceState, Stage } from '../domain/words.ts';
+import { shareGate, stepGate } from './gate.ts';
 import { createSlots } from './slots.ts';
 
 const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, retired::text,
@@ -69,6 +70,7 @@ export interface StepChange {
  * it (R8, R9, leases, registrations), so that what is read next is all that there will be.
  */
 export async function lockForStep(sql: Sql, resource: ResourceName, epoch: number): Promise<boolean> {
+  await sql.query(`SELECT ${stepGate('$1')}`, [resource]);
   const { rows } = await sql.query(
     'SELECT 1 FROM banyan.resource WHERE name = $1 AND epoch = $2::bigint FOR UPDATE',
     [resource, epoch],
@@ -83,8 +85,9 @@ export async function lockForStep(sql: Sql, resource: ResourceName, epoch: numbe
  */
 export async function holdLegacyPrimary(sql: Sql, resource: ResourceName): Promise<boolean> {
   const { rows } = await sql.query(
-    `SELECT set_config('banyan.origin', 'sync', true) FROM banyan.resource
-     WHERE name = $1 AND "primary" = 'legacy' FOR SHARE`,
+    `WITH gate AS MATERIALIZED (SELECT ${shareGate('$1')})
+     SELECT set_config('banyan.origin', 'sync:' || $1::text, true) FROM gate, banyan.resource
+     WHERE name = $1 AND "primary" = 'legacy' FOR SHARE OF resource`,
     [resource],
   );
   return rows.length > 0;

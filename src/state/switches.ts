@@ -54,7 +54,10 @@ const COLUMNS = `id::text, resource, from_mode AS "from", to_mode AS "to", actor
   opened_at::text AS "openedAt", outcome, note`;
 
 export async function readSwitch(sql: Sql, id: string): Promise<SwitchRecord | null> {
-  const { rows } = await sql.query<SwitchRecord>(`SELECT ${COLUMNS} FROM banyan.switch WHERE id = $1::bigint`, [id]);
+  const { rows } = await sql.query<SwitchRecord>(
+    `SELECT ${COLUMNS} FROM banyan.switch WHERE id = $1::bigint`,
+    [id],
+  );
   return rows[0] ?? null;
 }
 

@@ -5,7 +5,13 @@ import type { Mode } from '../../src/domain/words.ts';
 import { markLegacyWrite } from '../../src/state/journal.ts';
 import { settleLeases, takeLeases } from '../../src/state/leases.ts';
 import { acknowledge, registerReplica } from '../../src/state/replicas.ts';
-import { readSituation, readStates, stepResource } from '../../src/state/resources.ts';
+import {
+  holdLegacyPrimary,
+  lockForStep,
+  readSituation,
+  readStates,
+  stepResource,
+} from '../../src/state/resources.ts';
 import { readSwitch } from '../../src/state/switches.ts';
 import { Interrupts, interruptedDatabase, statement } from '../harness/interrupts.ts';
 import { until } from '../harness/wait.ts';
@@ -247,3 +253,23 @@ t.test('R18: epoch, stage and primary of everything are read in one snapshot', a
 });
 
 t.end();
+
+t.test('R10: a step has its turn although syncs share the row without a pause', async (t) => {
+  await place.reset('dual-write');
+  const { epoch } = await place.state();
+  let rounds = 0;
+  let stepped = false;
+  const share = async () => {
+    for (; !stepped && rounds < 1_000; rounds += 1) {
+      await database.transaction(async (sql) => {
+        await holdLegacyPrimary(sql, 'companies');
+        await sql.query('SELECT pg_sleep(0.05)');
+      });
+    }
+  };
+  const sharers = Promise.all(Array.from({ length: 6 }, share));
+  await until(() => rounds > 12, { what: 'the row is shared all the time' });
+  const step = database.transaction(async (sql) => await lockForStep(sql, 'companies', epoch));
+  t.equal(await step.finally(() => (stepped = true)), true);
+  await sharers;
+});

@@ -1,5 +1,6 @@
 import { writeAudit } from '../../state/audit.ts';
 import { listReplicas, takeOff } from '../../state/replicas.ts';
+import { markUncertain, readStates } from '../../state/resources.ts';
 import type { CommandModule } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { CliError, usage } from '../failure.ts';
@@ -36,13 +37,16 @@ export const run: CommandModule['run'] = async (invocation, [name = ''], options
       );
     }
     const taken = await takeOff(session.database, replica, session.landing);
-    if (taken)
+    if (taken) {
+      // It rests on somebody's word: before the next `live` a verify has to agree.
+      for (const { resource } of await readStates(session.database)) await markUncertain(session.database, resource);
       await writeAudit(session.database, {
         actor: invocation.actor,
         action: 'replica-taken-off',
         resource: null,
         details: { replica: name, why },
       });
+    }
     const text = taken
       ? `${name} is taken off; no switch waits for it any more.`
       : `${name} has registered anew or signed off meanwhile.`;

@@ -4,7 +4,8 @@ import type { Guard } from './guard.ts';
 export const marksAge: Guard = {
   name: 'marks-age',
   title: 'the secondary is not too far behind',
-  steps: ['shadow>live', 'live>new'],
+  // Back from `live` too: a drain would hold every write until a long backlog is worked off.
+  steps: ['shadow>live', 'live>new', 'live>shadow'],
   async check({ database, resource }) {
     const { marks, oldest } = await backlog(database, resource.name);
     const allowed = resource.settings.guards.lag;
