@@ -13,7 +13,12 @@ const LAYERS = [
 const path = (name) => `^src/${name}(/|\\.ts$)`;
 const forbidden = [
   { name: 'no-circular', severity: 'error', from: {}, to: { circular: true } },
-  { name: 'no-orphan-dependencies', severity: 'error', from: { path: '^src' }, to: { couldNotResolve: true } },
+  {
+    name: 'no-orphan-dependencies',
+    severity: 'error',
+    from: { path: '^src' },
+    to: { couldNotResolve: true },
+  },
   {
     name: 'stores-are-strangers',
     comment: 'stores/<x> never imports stores/<y>',
@@ -26,7 +31,10 @@ const forbidden = [
     comment: 'database clients are used only inside their store, src/postgres, the state and the quick start',
     severity: 'error',
     from: { path: '^src', pathNot: '^src/(stores|postgres|state|quickstart|generated)/' },
-    to: { dependencyTypes: ['npm'], path: 'node_modules/(pg|@supabase|@prisma/(client|adapter-pg)|mongodb)/' },
+    to: {
+      dependencyTypes: ['npm'],
+      path: 'node_modules/(pg|@supabase|@prisma/(client|adapter-pg)|mongodb)/',
+    },
   },
 ];
 LAYERS.forEach((layer, depth) => {
@@ -49,6 +57,9 @@ module.exports = {
     exclude: { path: '^src/generated/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
   },
 };

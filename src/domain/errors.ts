@@ -123,7 +123,8 @@ export const ERRORS = {
   'store-refused': {
     status: 502,
     title: 'The store refuses the gateway.',
-    remedy: 'Operators: check the key or account of the store and its grants; "banyan check" names what is missing.',
+    remedy:
+      'Operators: check the key or account of the store and its grants; "banyan check" names what is missing.',
   },
   'store-answer': {
     status: 502,
@@ -138,7 +139,8 @@ export const ERRORS = {
   },
   'control-unavailable': {
     status: 503,
-    title: 'The control database cannot be reached, and a write could not be journalled; nothing was changed.',
+    title:
+      'The control database cannot be reached, and a write could not be journalled; nothing was changed.',
     remedy: 'Try again; operators: bring the new Postgres back.',
     retryAfter: 1,
   },
@@ -224,7 +226,11 @@ export class BanyanError extends Error {
   /** What a write that failed like this may have left in the store. */
   readonly outcome: Outcome;
 
-  constructor(code: ErrorCode, message?: string, options: { details?: Value; outcome?: Outcome; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message?: string,
+    options: { details?: Value; outcome?: Outcome; cause?: unknown } = {},
+  ) {
     super(message ?? ERRORS[code].title, { cause: options.cause });
     this.name = 'BanyanError';
     this.code = code;

@@ -2,7 +2,19 @@ import type { Key } from './words.ts';
 
 /** Types of a field, in the public shape and in every store. */
 export type ValueType =
-  'text' | 'uuid' | 'int' | 'bigint' | 'decimal' | 'float' | 'boolean' | 'timestamp' | 'date' | 'time' | 'json' | 'bytes' | 'enum';
+  | 'text'
+  | 'uuid'
+  | 'int'
+  | 'bigint'
+  | 'decimal'
+  | 'float'
+  | 'boolean'
+  | 'timestamp'
+  | 'date'
+  | 'time'
+  | 'json'
+  | 'bytes'
+  | 'enum';
 
 /** A column (or document field) of a table in a store, under the store's own name. */
 export interface ColumnSpec {

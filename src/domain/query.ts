@@ -48,7 +48,12 @@ function equals(field: string, value: Value): Condition {
 function beyondValue({ field, descending }: SortBy, value: Value): Condition | null {
   if (value === null) return descending ? { field, op: 'null', value: false } : null;
   if (descending) return { field, op: 'lt', value };
-  return { or: [{ field, op: 'gt', value }, { field, op: 'null', value: true }] };
+  return {
+    or: [
+      { field, op: 'gt', value },
+      { field, op: 'null', value: true },
+    ],
+  };
 }
 
 /** The same condition with other field names, e.g. public names to columns. */

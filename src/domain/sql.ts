@@ -3,7 +3,10 @@
  * database too. A pool, a client and a transaction all are one. Parameters are text or null and are cast in the SQL.
  */
 export interface Sql {
-  query<R = Record<string, unknown>>(text: string, parameters?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number }>;
+  query<R = Record<string, unknown>>(
+    text: string,
+    parameters?: readonly unknown[],
+  ): Promise<{ rows: R[]; rowCount: number }>;
 }
 
 /** A source of statements that can also run several as one READ COMMITTED transaction. */

@@ -23,7 +23,8 @@ const PLAIN_SHORT = /^-?(0|[1-9]\d{0,14})(\.\d{1,15})?$/;
 /** A number from its decimal text, without loss. Throws a RangeError for text that is no finite decimal number. */
 export function exactNumber(text: string): number | ExactNumber {
   // Up to 15 significant digits survive a double and come back as the same decimal.
-  if (text.length <= 16 && PLAIN_SHORT.test(text) && text.replace(/[-.]/g, '').length <= 15) return Number(text) + 0;
+  if (text.length <= 16 && PLAIN_SHORT.test(text) && text.replace(/[-.]/g, '').length <= 15)
+    return Number(text) + 0;
   const canonical = canonicalDecimal(text);
   const asDouble = Number(canonical);
   if (Number.isFinite(asDouble) && canonicalDecimal(String(asDouble)) === canonical) return asDouble;
@@ -33,7 +34,8 @@ export function exactNumber(text: string): number | ExactNumber {
 /** Decimal text without superfluous zeros, sign or exponent; very large exponents keep one. */
 export function canonicalDecimal(text: string): string {
   const match = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/.exec(text.trim());
-  if (!match || !((match[2] ?? '') + (match[3] ?? ''))) throw new RangeError(`"${text}" is not a decimal number`);
+  if (!match || !((match[2] ?? '') + (match[3] ?? '')))
+    throw new RangeError(`"${text}" is not a decimal number`);
   const fraction = match[3] ?? '';
   let exponent = Number(match[4] ?? '0') - fraction.length;
   let digits = ((match[2] ?? '') + fraction).replace(/^0+/, '');
@@ -89,7 +91,14 @@ export function canonicalTimestamp(text: string): string | null {
   if (!match) return /^(-?infinity|\d{5,}-.*|.* BC)$/.test(text) ? text : null;
   const [, year, month, day, hour, minute, second, fraction, zone] = match;
   const micros = (fraction ?? '').slice(0, 6).padEnd(6, '0');
-  const utc = Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second ?? 0));
+  const utc = Date.UTC(
+    Number(year),
+    Number(month) - 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second ?? 0),
+  );
   if (!isRealMoment(match)) return null;
   const moment = new Date(utc - offsetMinutes(zone) * 60_000);
   // Date.UTC reads years 0–99 as 1900–1999.
@@ -123,7 +132,8 @@ function offsetMinutes(zone: string | undefined): number {
 export function sameValue(a: Value | undefined, b: Value | undefined): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (isExactNumber(a) || isExactNumber(b)) return isExactNumber(a) && isExactNumber(b) && a.value === b.value;
+  if (isExactNumber(a) || isExactNumber(b))
+    return isExactNumber(a) && isExactNumber(b) && a.value === b.value;
   if (Array.isArray(a) || Array.isArray(b)) {
     if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
     return a.every((item, index) => sameValue(item, b[index]));

@@ -46,7 +46,12 @@ function readField(field: MappedField, value: Value, record: PublicRecord, probl
   else record[field.name] = result.value;
 }
 
-function requireFields(mapping: Mapping, record: PublicRecord, role: BodyRole, problems: FieldProblem[]): void {
+function requireFields(
+  mapping: Mapping,
+  record: PublicRecord,
+  role: BodyRole,
+  problems: FieldProblem[],
+): void {
   const named = new Set(problems.map(({ field }) => field));
   for (const field of mapping.fields) {
     if (field.name === mapping.keyField || field.touched || record[field.name] !== undefined) continue;
@@ -70,7 +75,8 @@ type Result = { value: Value } | { problem: string };
 
 /** One value of a field, canonical, or what is wrong with it. */
 export function acceptValue(field: MappedField, value: Value): Result {
-  if (value === null) return field.nullable ? { value } : { problem: `must not be null (${describe(field)})` };
+  if (value === null)
+    return field.nullable ? { value } : { problem: `must not be null (${describe(field)})` };
   if (!field.list) return acceptScalar(field, value);
   if (!Array.isArray(value)) return { problem: `must be an array (${describe(field)})` };
   const items: Value[] = [];
@@ -87,7 +93,8 @@ function acceptScalar(field: MappedField, value: Value): Result {
   const read = READERS[field.type](value);
   if (read === undefined) return problem;
   if (typeof read === 'string') {
-    if (read.includes('\u0000')) return { problem: 'must not contain the character U+0000, which Postgres cannot hold' };
+    if (read.includes('\u0000'))
+      return { problem: 'must not contain the character U+0000, which Postgres cannot hold' };
     if (field.maxLength !== null && [...read].length > field.maxLength) return problem;
     if (field.values && !field.values.includes(read)) return problem;
   }
@@ -128,8 +135,10 @@ function integer(bits: 31n | 63n): (value: Value) => Value | undefined {
   };
 }
 
-const matching = (pattern: RegExp, change = (text: string) => text) => (value: Value) =>
-  typeof value === 'string' && pattern.test(value) ? change(value) : undefined;
+const matching =
+  (pattern: RegExp, change = (text: string) => text) =>
+  (value: Value) =>
+    typeof value === 'string' && pattern.test(value) ? change(value) : undefined;
 const text = (value: Value) => (typeof value === 'string' ? value : undefined);
 
 /** One row per type: the canonical value, or undefined. */
@@ -143,7 +152,10 @@ const READERS: Readonly<Record<ValueType, (value: Value) => Value | undefined>> 
   float: (value) => (typeof value === 'number' ? value : undefined),
   boolean: (value) => (typeof value === 'boolean' ? value : undefined),
   timestamp: (value) => (typeof value === 'string' ? (canonicalTimestamp(value) ?? undefined) : undefined),
-  date: (value) => (typeof value === 'string' && DATE.test(value) && canonicalTimestamp(`${value}T00:00:00Z`) ? value : undefined),
+  date: (value) =>
+    typeof value === 'string' && DATE.test(value) && canonicalTimestamp(`${value}T00:00:00Z`)
+      ? value
+      : undefined,
   time: matching(TIME),
   json: (value) => (holdsNul(value) ? undefined : value),
   bytes: matching(BASE64),
@@ -176,7 +188,9 @@ export function describe(field: MappedField): string {
   const limits = [
     field.maxLength === null ? '' : ` of at most ${field.maxLength} characters`,
     field.values ? `: ${field.values.join(', ')}` : '',
-    field.precision ? ` with at most ${field.precision.digits - field.precision.scale} digits before the point` : '',
+    field.precision
+      ? ` with at most ${field.precision.digits - field.precision.scale} digits before the point`
+      : '',
   ].join('');
   return `${NAMES[field.type]}${limits}`;
 }

@@ -1,6 +1,13 @@
 import type { FieldSettings } from '../domain/configuration.ts';
 import type { ColumnSpec, FieldSpec, KeyType, ModelSpec } from '../domain/model.ts';
-import { exactNumber, isExactNumber, numberText, type PublicRecord, type Row, type Value } from '../domain/values.ts';
+import {
+  exactNumber,
+  isExactNumber,
+  numberText,
+  type PublicRecord,
+  type Row,
+  type Value,
+} from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { columnName } from './naming.ts';
 
@@ -38,8 +45,18 @@ export class Mapping {
     this.fields = model.fields.map((field) => mapField(field, model, legacyTable.key, settings));
     this.byName = new Map(this.fields.map((field) => [field.name, field]));
     this.tables = {
-      legacy: { name: legacyTable.name, key: legacyTable.key, keyType: model.keyType, columns: this.columns('legacy') },
-      new: { name: model.table, key: this.column('new', model.key), keyType: model.keyType, columns: this.columns('new') },
+      legacy: {
+        name: legacyTable.name,
+        key: legacyTable.key,
+        keyType: model.keyType,
+        columns: this.columns('legacy'),
+      },
+      new: {
+        name: model.table,
+        key: this.column('new', model.key),
+        keyType: model.keyType,
+        columns: this.columns('new'),
+      },
     };
   }
 
@@ -67,7 +84,8 @@ export class Mapping {
     const row: Row = {};
     for (const field of this.fields) {
       const value = record[field.name];
-      if (value !== undefined) row[field.columns[side]] = field.as === 'string' ? numbersFromText(value) : value;
+      if (value !== undefined)
+        row[field.columns[side]] = field.as === 'string' ? numbersFromText(value) : value;
     }
     return row;
   }
@@ -83,13 +101,25 @@ export class Mapping {
   }
 
   private columns(side: Side): ColumnSpec[] {
-    return this.fields.map(({ columns, type, list, nullable }) => ({ name: columns[side], type, list, nullable }));
+    return this.fields.map(({ columns, type, list, nullable }) => ({
+      name: columns[side],
+      type,
+      list,
+      nullable,
+    }));
   }
 }
 
-function mapField(field: FieldSpec, model: ModelSpec, legacyKey: string, settings: FieldSettings): MappedField {
+function mapField(
+  field: FieldSpec,
+  model: ModelSpec,
+  legacyKey: string,
+  settings: FieldSettings,
+): MappedField {
   const declared = settings.types[field.name];
-  const legacy = settings.rename[field.name] ?? (field.name === model.key ? legacyKey : columnName(field.name, settings.case));
+  const legacy =
+    settings.rename[field.name] ??
+    (field.name === model.key ? legacyKey : columnName(field.name, settings.case));
   return {
     ...field,
     type: declared?.type ?? field.type,

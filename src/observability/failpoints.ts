@@ -34,9 +34,15 @@ function parse(text: string | undefined): { point: string; signal: NodeJS.Signal
   if (!text) return null;
   const match = /^([\w.-]+)=(kill|stop)(?:@(\d+))?$/.exec(text);
   if (!match || !FAILPOINTS.includes(match[1] as Failpoint)) {
-    throw new Error(`BANYAN_FAILPOINT is "${text}"; expected POINT=kill or POINT=stop, with POINT one of ${FAILPOINTS.join(', ')}`);
+    throw new Error(
+      `BANYAN_FAILPOINT is "${text}"; expected POINT=kill or POINT=stop, with POINT one of ${FAILPOINTS.join(', ')}`,
+    );
   }
-  return { point: match[1] as string, signal: SIGNALS[match[2] as 'kill' | 'stop'], left: Number(match[3] ?? 1) };
+  return {
+    point: match[1] as string,
+    signal: SIGNALS[match[2] as 'kill' | 'stop'],
+    left: Number(match[3] ?? 1),
+  };
 }
 
 /** The process has come to a named point. */

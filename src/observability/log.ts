@@ -9,11 +9,15 @@ export interface Log {
 }
 
 /** Never in a log, wherever it stands. */
-const SECRET_PATHS = ['url', 'ownerUrl', 'reportsUrl', 'password', 'authorization', 'apikey', 'cookie'].flatMap((name) => [
-  name,
-  `*.${name}`,
-  `*.*.${name}`,
-]);
+const SECRET_PATHS = [
+  'url',
+  'ownerUrl',
+  'reportsUrl',
+  'password',
+  'authorization',
+  'apikey',
+  'cookie',
+].flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
 
 /** One JSON line per event on standard output, with secrets replaced. */
 export function createLog(level: string): Log {

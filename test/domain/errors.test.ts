@@ -12,7 +12,9 @@ t.test('docs/errors.md is the catalogue of the code', (t) => {
 });
 
 t.test('every error of the catalogue is raised somewhere, and every one that is raised is in it', (t) => {
-  const files = execFileSync('git', ['ls-files', 'src'], { cwd: ROOT, encoding: 'utf8' }).split('\n').filter(Boolean);
+  const files = execFileSync('git', ['ls-files', 'src'], { cwd: ROOT, encoding: 'utf8' })
+    .split('\n')
+    .filter(Boolean);
   const source = files
     .filter((file) => file.endsWith('.ts') && !file.startsWith('src/domain/error'))
     .map((file) => readFileSync(join(ROOT, file), 'utf8'))
@@ -24,13 +26,16 @@ t.test('every error of the catalogue is raised somewhere, and every one that is 
   t.end();
 });
 
-t.test('every entry says what is wrong and what to do, and none of them is a plain 500 but those that operators see', (t) => {
-  for (const [code, { status, title, remedy }] of Object.entries(ERRORS)) {
-    t.ok(title.endsWith('.') && remedy.endsWith('.') && status >= 400, code);
-    const error = new BanyanError(code as ErrorCode);
-    t.equal(error.outcome, 'not-applied', `${code} changed nothing unless it says otherwise`);
-  }
-  const plain = Object.entries(ERRORS).filter(([, { status }]) => status === 500);
-  t.same(plain.map(([code]) => code).sort(), ['config-invalid', 'internal', 'migration-failed']);
-  t.end();
-});
+t.test(
+  'every entry says what is wrong and what to do, and none of them is a plain 500 but those that operators see',
+  (t) => {
+    for (const [code, { status, title, remedy }] of Object.entries(ERRORS)) {
+      t.ok(title.endsWith('.') && remedy.endsWith('.') && status >= 400, code);
+      const error = new BanyanError(code as ErrorCode);
+      t.equal(error.outcome, 'not-applied', `${code} changed nothing unless it says otherwise`);
+    }
+    const plain = Object.entries(ERRORS).filter(([, { status }]) => status === 500);
+    t.same(plain.map(([code]) => code).sort(), ['config-invalid', 'internal', 'migration-failed']);
+    t.end();
+  },
+);

@@ -56,7 +56,7 @@ export async function startFaultProxy(options: {
 
   const destroy = (pair: readonly Socket[]) => {
     pairs.delete(pair);
-    for (const socket of pair) (socket.writableEnded ? socket.destroy() : socket.resetAndDestroy());
+    for (const socket of pair) socket.writableEnded ? socket.destroy() : socket.resetAndDestroy();
   };
 
   /** Pieces keep their order: each waits for the one before it, also where the delay has become shorter since. */

@@ -116,7 +116,8 @@ export async function startGateway(t: Teardown, start: GatewayStart): Promise<Ga
       every: 25,
     },
   );
-  if (!gateway.isRunning() && !start.mayEndAtOnce) throw new Error(`the gateway ended at its start:\n${gateway.output()}`);
+  if (!gateway.isRunning() && !start.mayEndAtOnce)
+    throw new Error(`the gateway ended at its start:\n${gateway.output()}`);
   return gateway;
 }
 

@@ -39,7 +39,8 @@ export const run: CommandModule['run'] = async (invocation, [name = ''], options
     const taken = await takeOff(session.database, replica, session.landing);
     if (taken) {
       // It rests on somebody's word: before the next `live` a verify has to agree.
-      for (const { resource } of await readStates(session.database)) await markUncertain(session.database, resource);
+      for (const { resource } of await readStates(session.database))
+        await markUncertain(session.database, resource);
       await writeAudit(session.database, {
         actor: invocation.actor,
         action: 'replica-taken-off',
