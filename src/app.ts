@@ -254,11 +254,11 @@ export class App {
     }
     // Tables and rows of resources that are new; the ones that there were are as they are.
     if (this.registered && hasNewTables(next, before)) {
-      await this.prepare(next).catch(async (error: unknown) => {
+      const prepared = this.prepare(next).then(async () => await this.control?.routes.refresh());
+      await prepared.catch(async (error: unknown) => {
         await closeUnused(next, before);
         throw error;
       });
-      await this.control?.routes.refresh();
     }
     this.binding = next;
     this.openRuntimes(next);
