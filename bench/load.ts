@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import { Pool } from 'undici';
+import { cpuTime } from './cpu-time.ts';
 import type { Server } from './place.ts';
 import { quantile } from './statistics.ts';
 
@@ -104,12 +104,4 @@ async function summary(
     max: quantile(latencies, 1),
     cpu: ((await cpuTime(server.pid)) - before) / count,
   };
-}
-
-/** User and system time of a process so far, microseconds; from Linux' /proc, whose clock ticks 100 times a second. */
-async function cpuTime(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  if (!stat) return Number.NaN;
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { cpuTime } from '../cpu-time.ts';
 import { quantile } from '../statistics.ts';
 import { answer, input } from './job.ts';
 
 /** Ways to make sure that a mark is made only while the resource takes writes. */
-export type StageCheck = 'row' | 'advisory';
+export type StageCheck = 'row' | 'advisory' | 'both';
 
 export interface StageCheckInput {
   url: string;
@@ -22,55 +23,57 @@ export interface StageCheckAnswer {
   p50: number;
   p99: number;
   max: number;
+  /** What the server does for one mark: bytes of write-ahead log, and CPU of the connections' processes, microseconds. */
+  wal: number;
+  cpu: number;
   /** How long a step of a switch waited for its lock under this load; milliseconds. */
   step: { p50: number; max: number; count: number };
 }
 
-/** Both in one function call, so that both cost one round trip and one commit. */
-const FUNCTIONS = `
-CREATE OR REPLACE FUNCTION banyan.bench_mark_row(resource text, key text) RETURNS bigint LANGUAGE plpgsql AS $$
+const ADVISORY = `pg_advisory_xact_lock_shared(hashtextextended('clients', 0))`;
+
+/** Each is one function call, so that all cost one round trip and one commit. */
+const LOCKS: Readonly<Record<StageCheck, { first: string; row: string }>> = {
+  row: { first: '', row: 'FOR SHARE' },
+  // The row in a statement of its own: in READ COMMITTED its snapshot is newer than the lock.
+  advisory: { first: `PERFORM ${ADVISORY};`, row: '' },
+  both: { first: `PERFORM ${ADVISORY};`, row: 'FOR SHARE' },
+};
+
+const functionOf = (check: StageCheck) => `
+CREATE OR REPLACE FUNCTION banyan.bench_mark_${check}(wanted text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE made bigint;
 BEGIN
-  PERFORM FROM banyan.resource AS r
-    WHERE r.name = bench_mark_row.resource AND stage IN ('open', 'enter') AND "primary" = 'legacy' FOR SHARE;
+  ${LOCKS[check].first}
+  PERFORM FROM banyan.resource
+    WHERE name = 'clients' AND stage IN ('open', 'enter') AND "primary" = 'legacy' ${LOCKS[check].row};
   IF NOT FOUND THEN RETURN NULL; END IF;
   INSERT INTO banyan.mark (resource, key, replica, deadline, cause)
-    VALUES (bench_mark_row.resource, bench_mark_row.key, 'bench', clock_timestamp() + interval '15 s', 'write')
-    RETURNING id INTO made;
-  RETURN made;
-END $$;
-CREATE OR REPLACE FUNCTION banyan.bench_mark_advisory(resource text, key text) RETURNS bigint LANGUAGE plpgsql AS $$
-DECLARE made bigint;
-BEGIN
-  PERFORM pg_advisory_xact_lock_shared(hashtextextended(bench_mark_advisory.resource, 0));
-  -- A statement of its own: in READ COMMITTED its snapshot is newer than the lock.
-  PERFORM FROM banyan.resource AS r
-    WHERE r.name = bench_mark_advisory.resource AND stage IN ('open', 'enter') AND "primary" = 'legacy';
-  IF NOT FOUND THEN RETURN NULL; END IF;
-  INSERT INTO banyan.mark (resource, key, replica, deadline, cause)
-    VALUES (bench_mark_advisory.resource, bench_mark_advisory.key, 'bench', clock_timestamp() + interval '15 s', 'write')
-    RETURNING id INTO made;
+    VALUES ('clients', wanted, 'bench', clock_timestamp() + interval '15 s', 'write') RETURNING id INTO made;
   RETURN made;
 END $$`;
 
 /** What a step of a switch waits for before it may look. */
-const STEPS: Readonly<Record<StageCheck, string>> = {
-  row: `SELECT FROM banyan.resource WHERE name = 'clients' FOR UPDATE`,
-  advisory: `SELECT pg_advisory_xact_lock(hashtextextended('clients', 0))`,
+const STEP_ROW = `SELECT FROM banyan.resource WHERE name = 'clients' FOR UPDATE`;
+const STEP_ADVISORY = `SELECT pg_advisory_xact_lock(hashtextextended('clients', 0))`;
+const STEPS: Readonly<Record<StageCheck, readonly string[]>> = {
+  row: [STEP_ROW],
+  advisory: [STEP_ADVISORY],
+  both: [STEP_ADVISORY, STEP_ROW],
 };
 const STEP_EVERY = 250;
 
 const { url, check, rate, connections, seconds } = input<StageCheckInput>();
-const pool = new pg.Pool({ connectionString: url, max: connections });
+const pool = new pg.Pool({ connectionString: url, max: connections, application_name: 'marks' });
 const others = new pg.Pool({ connectionString: url, max: 2 });
-await others.query(FUNCTIONS);
+await others.query(functionOf(check));
 
 const latencies: number[] = [];
 const steps: number[] = [];
 let open = true;
 
 async function mark(due: number): Promise<void> {
-  const text = `SELECT banyan.bench_mark_${check}('clients', $1)`;
+  const text = `SELECT banyan.bench_mark_${check}($1)`;
   const { rows } = await pool.query<string[]>({
     name: check,
     text,
@@ -114,24 +117,37 @@ async function makeSteps(): Promise<void> {
     if (!open) return client.release();
     await client.query('BEGIN');
     const asked = performance.now();
-    await client.query(STEPS[check]);
+    for (const lock of STEPS[check]) await client.query(lock);
     steps.push(performance.now() - asked);
     await client.query('ROLLBACK');
   }
 }
 
+/** Position in the write-ahead log, and CPU time of this job's connections. */
+async function spent(): Promise<{ wal: number; cpu: number }> {
+  const text = `SELECT pg_current_wal_insert_lsn() - '0/0' AS wal,
+    (SELECT json_agg(pid) FROM pg_stat_activity WHERE application_name = 'marks') AS pids`;
+  const { rows } = await others.query<{ wal: string; pids: number[] }>(text);
+  const times = await Promise.all((rows[0]?.pids ?? []).map(cpuTime));
+  return { wal: Number(rows[0]?.wal), cpu: times.reduce((sum, time) => sum + time, 0) };
+}
+
 await Promise.all(Array.from({ length: connections }, () => mark(performance.now())));
 latencies.length = 0;
+const before = await spent();
 const beside = Promise.all([workOff(), makeSteps()]);
 const started = performance.now();
 await (rate === null ? saturated() : atRate(rate));
 const took = performance.now() - started;
 open = false;
 await beside;
+const after = await spent();
 answer({
   perSecond: (latencies.length * 1_000) / took,
   p50: quantile(latencies, 0.5),
   p99: quantile(latencies, 0.99),
   max: quantile(latencies, 1),
+  wal: (after.wal - before.wal) / latencies.length,
+  cpu: (after.cpu - before.cpu) / latencies.length,
   step: { p50: quantile(steps, 0.5), max: quantile(steps, 1), count: steps.length },
 } satisfies StageCheckAnswer);

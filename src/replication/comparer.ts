@@ -15,8 +15,8 @@ import type { BoundResource } from './resource.ts';
 const QUEUE = 2_000;
 const BATCH = 100;
 /**
- * Reads of this long are compared together; ms. The legacy store answers one request for all of them, so that clients
- * that read meanwhile seldom meet it: with 50 ms the slowest hundredth of their reads did.
+ * Reads of this long are compared together; ms. Each time costs a request to both sides, which clients may meet: at 100
+ * reads a second these are 2 requests a second; with 50 ms they would be 16.
  */
 const GATHER = 500;
 /** Lists that wait for their comparison. */
