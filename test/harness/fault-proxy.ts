@@ -56,7 +56,11 @@ export async function startFaultProxy(options: {
 
   const destroy = (pair: readonly Socket[]) => {
     pairs.delete(pair);
-    for (const socket of pair) socket.writableEnded ? socket.destroy() : socket.resetAndDestroy();
+    for (const socket of pair) {
+      // A reset of a socket that has ended keeps Node 20 spinning at the process's end.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   };
 
   /** Pieces keep their order: each waits for the one before it, also where the delay has become shorter since. */
