@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { ROAD } from '../../src/domain/modes.ts';
 import type { Mode } from '../../src/domain/words.ts';
-import { FAILPOINTS } from '../../src/observability/failpoints.ts';
+import type { Failpoint } from '../../src/observability/failpoints.ts';
 import type { Random } from '../../src/quickstart/random.ts';
 import type { FaultPlace } from './place.ts';
 
@@ -40,16 +40,34 @@ async function killAtOnce(place: FaultPlace, random: Random): Promise<string> {
   return `kill -9 ${name(index)}`;
 }
 
+const ANSWER = ['idempotency.begun', 'idempotency.done'] as const;
+const WRITE = ['write.before-mark', 'write.marked', 'write.answered'] as const;
+const PULL = ['sync.noted', 'sync.read', 'sync.before-commit', 'sync.committed'] as const;
+const PUSH = ['sync.leased', 'sync.sent', 'sync.settled'] as const;
+const COPY = ['backfill.noted', 'backfill.read', 'backfill.chunk'] as const;
+const SWITCH = ['switch.drain', 'switch.switch', 'switch.open', 'switch.acked'] as const;
+
+/** Steps that a process comes to, where it is or on its way to a neighbour. */
+const STEPS: Record<Mode, readonly Failpoint[]> = {
+  legacy: [...ANSWER, ...COPY, ...SWITCH],
+  'dual-write': [...ANSWER, ...WRITE, ...PULL, ...SWITCH],
+  shadow: [...ANSWER, ...WRITE, ...PULL, ...SWITCH],
+  live: [...ANSWER, ...PUSH, ...SWITCH],
+  new: [...ANSWER, ...SWITCH],
+};
+const NEEDS_SWITCH: ReadonlySet<Failpoint> = new Set([...COPY, ...SWITCH]);
+
 /** The process that replaces one dies at a step, if it comes to it. */
 async function killAtStep(place: FaultPlace, random: Random): Promise<string> {
   const index = aGateway(random);
-  const point = random.pick(FAILPOINTS);
-  const doomed = await place.start(`${point}=kill@${random.int(1, 5)}`, index);
-  await Promise.race([doomed.ended, pause(5_000)]);
+  const point = random.pick(STEPS[(await place.operator.state()).mode]);
+  const doomed = await place.start(`${point}=kill@${random.int(1, 3)}`, index);
+  const moved = NEEDS_SWITCH.has(point) ? await moveOn(place, random) : '';
+  await Promise.race([doomed.ended, pause(3_000)]);
   const died = !doomed.isRunning();
   await pause(random.int(0, 500));
   await place.start(undefined, index);
-  return died ? `${name(index)} died at ${point}` : `${name(index)} did not come to ${point}`;
+  return `${moved} ${name(index)} ${died ? 'died at' : 'did not come to'} ${point}`.trim();
 }
 
 async function stopForAWhile(place: FaultPlace, random: Random): Promise<string> {
@@ -81,7 +99,7 @@ function resetWays({ ways }: FaultPlace): Promise<string> {
 async function moveOn({ operator }: FaultPlace, random: Random): Promise<string> {
   const { mode, stage } = await operator.state();
   const at = ROAD.indexOf(mode);
-  const to = ROAD[at + (at === 0 ? 1 : at === ROAD.length - 1 || random.chance(0.4) ? -1 : 1)] as Mode;
+  const to = ROAD[at + (at === 0 ? 1 : at === ROAD.length - 1 || random.chance(0.35) ? -1 : 1)] as Mode;
   const moved = operator.tryTo(to).then(
     (reason) => reason ?? 'done',
     (error: unknown) => (error as Error).message,

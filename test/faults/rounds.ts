@@ -33,6 +33,8 @@ export async function runRounds(t: Teardown, { seed, time, say }: Rounds): Promi
   const random = new Random(seed);
   const place = await openFaultPlace(t, { records: 100, gateways: 2 });
   const load = await place.load({ seed, clients: 4 });
+  // Where a switch in either direction has something to lose.
+  await place.operator.switchTo('shadow', () => {});
   const end = performance.now() + time;
   const result: RoundsResult = { rounds: 0, acknowledged: 0, wrong: [], answers: [] };
   do {
