@@ -190,6 +190,7 @@ async function update(
   side: RecordSide,
   { key, record }: WriteRequest,
 ): Promise<PublicRecord> {
+  // R4: one operation of the primary; to read and write back would undo a change of another field made meanwhile.
   const changed = await side.update(key as Key, stampTouched(runtime, record));
   if (!changed) throw notFound(runtime, key);
   return changed;

@@ -41,7 +41,7 @@ export async function pull(
   const note = await noteSlots(database, name, keys);
   const marks = await clearableMarks(database, name, keys, own);
   reach('sync.noted');
-  // (3) read the primary
+  // (3) read the primary's present state (R4: never what a write was answered, never the operation again)
   const records = await resource.legacy.get(keys);
   reach('sync.read');
   try {

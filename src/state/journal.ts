@@ -112,7 +112,7 @@ export async function orphanedMarks(sql: Sql, resource: ResourceName): Promise<s
   return rows.map((row) => row.id);
 }
 
-/** R30: which of these keys have a mark. */
+/** R5: which of these keys are dirty: they have any mark. There is no other sign of it, and no trace after the last. */
 export async function markedKeys(sql: Sql, resource: ResourceName, keys: readonly Key[]): Promise<Set<Key>> {
   const { rows } = await sql.query<{ key: Key }>(
     'SELECT DISTINCT key FROM banyan.mark WHERE resource = $1 AND key = ANY($2::text[])',
