@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pLimit from 'p-limit';
 import pg from 'pg';
@@ -27,8 +28,6 @@ export const MAX_ROWS = 1000;
 
 /** Connections to the database, and requests that are served at the same time. */
 const CONNECTIONS = 10;
-/** Longest wait for one of them; ms. */
-const WAIT = 1_000;
 /** Longest time of a statement in the database; ms. */
 const STATEMENT_TIMEOUT = 3_000;
 
@@ -79,7 +78,7 @@ export async function startSupabaseLite(options: SupabaseLiteOptions): Promise<S
     port: options.port ?? 0,
     hostname: '127.0.0.1',
     fetch: async (request, env) =>
-      await turn(() =>
+      await turn(env, () =>
         quietly.run(true, async () => withoutLength(await app.fetch(request, { peerAddress: peerOf(env) }))),
       ),
   });
@@ -96,21 +95,18 @@ export async function startSupabaseLite(options: SupabaseLiteOptions): Promise<S
 }
 
 /**
- * As many requests at a time as there are connections; one that has waited too long for its turn is refused in
- * PostgREST's words. Without a limit of its own a busy server would still do what its client has long given up, and no
- * deadline could ever be trusted (A1).
+ * As many requests at a time as there are connections; one whose client is gone when its turn comes is not begun. Else
+ * a busy server would still do what was long given up, and no deadline could ever be trusted (A1).
  */
-function inTurn(): (serve: () => Promise<Response>) => Promise<Response> {
+function inTurn(): (env: unknown, serve: () => Promise<Response>) => Promise<Response> {
   const limit = pLimit(CONNECTIONS);
-  return async (serve) => {
-    const since = performance.now();
-    return await limit(async () => (performance.now() - since > WAIT ? overloaded() : await serve()));
-  };
+  return async (env, serve) =>
+    await limit(async () => (isGone(env) ? new Response(null, { status: 499 }) : await serve()));
 }
 
-function overloaded(): Response {
-  const message = 'Timed out acquiring connection from connection pool.';
-  return Response.json({ code: 'PGRST003', message, details: null, hint: null }, { status: 504 });
+function isGone(env: unknown): boolean {
+  const { socket } = (env as { incoming: IncomingMessage }).incoming;
+  return socket.destroyed || socket.readableEnded;
 }
 
 /** Both packages are dev dependencies: a production install has no use for them. */

@@ -1,5 +1,6 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { History } from './model.ts';
-import { type Exchange, verdictOf } from './exchange.ts';
+import { type Exchange, type Exchanger, verdictOf } from './exchange.ts';
 import { FIRST_VERSION, versionIn } from './subjects.ts';
 import type { LoadContext } from './writer.ts';
 
@@ -9,18 +10,28 @@ export type StoreQuery = (text: string, parameters: unknown[]) => Promise<Record
 /** Requests at the same time. */
 const PARALLEL = 8;
 const LIMIT = 500;
+const ATTEMPTS = 20;
 
 /** Every key through each gateway, alone and in its group, and no record that nobody was told of. */
 export async function checkApi(context: LoadContext, urls: readonly string[]): Promise<void> {
   const { book, subject, exchanger } = context;
   for (const url of urls) {
     await each(book.histories, async (history) => {
-      check(context, history, await exchanger.send('GET', `${url}${subject.path}/${history.key}`));
+      check(context, history, await answer(exchanger, `${url}${subject.path}/${history.key}`));
     });
     await each([...book.groups()], async (group) => {
       const path = `${subject.path}?${subject.group}=${group}&limit=${LIMIT}`;
-      checkGroup(context, group, await exchanger.send('GET', url + path));
+      checkGroup(context, group, await answer(exchanger, url + path));
     });
+  }
+}
+
+/** A store or gateway that does not answer at once is asked again: this is about what they hold. */
+async function answer(exchanger: Exchanger, url: string): Promise<Exchange> {
+  for (let attempt = 1; ; attempt += 1) {
+    const exchange = await exchanger.send('GET', url);
+    if ((exchange.status > 0 && exchange.status < 500) || attempt === ATTEMPTS) return exchange;
+    await pause(500);
   }
 }
 

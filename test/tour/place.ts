@@ -1,3 +1,5 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,7 +7,6 @@ import pg from 'pg';
 import { type Accounts, makeDatabase, withClient } from '../../src/quickstart/accounts.ts';
 import { startEmbeddedPostgres } from '../../src/quickstart/embedded-postgres.ts';
 import { VOLUMES, loadSampleData } from '../../src/quickstart/sample-data.ts';
-import { startSupabaseLite } from '../../src/quickstart/supabase-lite.ts';
 import type { StoreQuery } from '../load/check.ts';
 import type { Endings } from './endings.ts';
 
@@ -39,21 +40,32 @@ export async function startPlace(endings: Endings, records: number): Promise<Pla
   });
   const [legacyUrl, newUrl] = [postgres.url('legacy'), postgres.url('banyan_new')];
   const secretKey = 'sb_secret_of-the-tour';
-  const supabase = await startSupabaseLite({ databaseUrl: legacyUrl, secretKey });
-  endings.teardown(() => supabase.stop());
+  const supabaseUrl = await startLegacy(endings, { databaseUrl: legacyUrl, secretKey });
   await loadSampleData(legacyUrl, { scale: records / VOLUMES.clients });
   return {
     env: {
       DATABASE_URL: postgres.url('banyan_new', ACCOUNTS.gateway),
       DATABASE_OWNER_URL: postgres.url('banyan_new', ACCOUNTS.owner),
-      SUPABASE_URL: supabase.url,
+      SUPABASE_URL: supabaseUrl,
       SUPABASE_SERVICE_ROLE_KEY: secretKey,
-      LEGACY_API_URL: supabase.url,
+      LEGACY_API_URL: supabaseUrl,
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
     },
     legacy: queryOf(endings, legacyUrl),
     new: queryOf(endings, newUrl),
   };
+}
+
+async function startLegacy(
+  endings: Endings,
+  options: { databaseUrl: string; secretKey: string },
+): Promise<string> {
+  const child = fork(join(import.meta.dirname, 'legacy-process.ts'), { execArgv: ['--import', 'tsx'] });
+  endings.teardown(() => child.kill('SIGKILL'));
+  await once(child, 'message');
+  child.send(options);
+  const [{ url }] = (await once(child, 'message')) as [{ url: string }];
+  return url;
 }
 
 function queryOf(endings: Endings, url: string): StoreQuery {

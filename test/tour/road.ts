@@ -63,10 +63,11 @@ export async function walkWithKills(journey: Journey): Promise<Rest[]> {
     }
     if (doomed !== null) await revive(journey, doomed);
     await pause((seconds * 1_000) / 2);
+    if (isBack(index - 1) && mode === 'live') rests.push(await rest(journey, mode));
     doomed = hasBarrierNext(index) ? victim : null;
     await killAndRestart(journey, victim, doomed !== null);
     await pause((seconds * 1_000) / 2);
-    if (isBack(index - 1) && RESTS.has(mode)) rests.push(await rest(journey, mode));
+    if (isBack(index - 1) && mode === 'dual-write') rests.push(await rest(journey, mode));
   }
   return rests;
 }

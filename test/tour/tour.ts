@@ -11,12 +11,12 @@ import { readSwitches } from './switches.ts';
 
 const RESOURCE = 'clients';
 
-/** Settings that make the tour short without making it easy: guards are real, a dead process is waited for 4 s. */
+/** Settings that make the tour short without making it easy: guards are real, a process that died is waited for 5 s. */
 const EDITS = [
   [/shadowReads: \d+/g, 'shadowReads: 200'],
-  [/timeout: 1s\n {4}deadline: 3s/, 'timeout: 2s\n    deadline: 4s'],
-  [/timeout: 2s\n {4}deadline: 6s/, 'timeout: 2s\n    deadline: 4s'],
-  [/( {4}mode: legacy\n)/g, '$1    switch: { hold: 7s }\n'],
+  [/timeout: 1s\n {4}deadline: 3s/, 'timeout: 2s\n    deadline: 5s'],
+  [/timeout: 2s\n {4}deadline: 6s/, 'timeout: 2s\n    deadline: 5s'],
+  [/( {4}mode: legacy\n)/g, '$1    switch: { hold: 8s, budget: 7s }\n'],
 ] as const;
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
