@@ -10,6 +10,9 @@ export interface Pause {
   go(): void;
 }
 
+/** Milliseconds after which a point that nobody comes to is given up. */
+const PATIENCE = 20_000;
+
 type When = 'before' | 'after';
 type Matches = (call: readonly unknown[]) => boolean;
 interface Armed {
@@ -33,7 +36,12 @@ export class Interrupts {
   stop(when: When, method: string, matches: Matches = () => true): Pause {
     let arrive = () => {};
     let go = () => {};
-    const reached = new Promise<void>((resolve) => (arrive = resolve));
+    const reached = new Promise<void>((resolve, reject) => {
+      arrive = resolve;
+      setTimeout(() => reject(new Error(`no call came to the point ${when} ${method}`)), PATIENCE).unref();
+    });
+    // Whoever waits for it hears of it; nobody has to.
+    reached.catch(() => undefined);
     const released = new Promise<void>((resolve) => (go = resolve));
     this.armed.push({ when, method, matches, arrive, released });
     return { reached, go };
