@@ -69,6 +69,7 @@ export class Switching {
   /** Walks towards a mode until it is reached, a guard refuses, or a switch turns round. */
   async walk(request: SwitchRequest): Promise<Walk> {
     const walk: Walk = { mode: 'legacy', walked: [], refused: null, turnedRound: null };
+    const patience = performance.now() + (this.resource(request.resource)?.settings.switch.budget ?? 0);
     await this.remember(request, 'switch-asked', { mode: request.to, forced: [...request.forced.keys()] });
     for (;;) {
       const state = await this.whenOpen(request);
@@ -81,8 +82,8 @@ export class Switching {
       }
       const answers = await this.answers(state, step);
       const refusing = answers.filter(({ guard, refusal }) => refusal && !request.forced.has(guard));
-      if (walk.walked.length > 0 && clearsBySyncing(refusing)) {
-        // R21: the step before has only just begun to work off what `new` left; the walk goes on when that is done.
+      if (step.direction === 'down' && clearsBySyncing(refusing) && performance.now() < patience) {
+        // R21: what `new` has left is worked off first, while writes still run; the drain is short then.
         request.onProgress?.(state, refusing[0]?.refusal?.reason ?? null);
         await sleep(10 * LOOK);
         continue;

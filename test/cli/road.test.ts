@@ -71,6 +71,7 @@ t.test('where a replica never answers a flip turns round, and the mode before st
     exit: 0,
     document: { takenOff: true },
   });
+  t.match(await place.json('verify clients'), { exit: 0 }, 'it was a word: a verify has to agree');
   t.match(await place.json('switch clients live'), {
     exit: 0,
     document: { mode: 'live', turnedRound: null },
