@@ -15,7 +15,8 @@ export interface VerifyOptions {
   signal?: AbortSignal;
 }
 
-const PAGE = 1_000;
+/** Rows of one read. Up to four pages are held at a time; larger ones took more memory and were not faster. */
+const PAGE = 500;
 const RECHECK = 100;
 /** How often, and after which pause (ms), a key that is in motion is looked at again. */
 const TRIES = 60;
