@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { Book } from './book.ts';
 import { checkApi, checkStore, type StoreQuery } from './check.ts';
 import { Client } from './client.ts';
@@ -61,7 +62,11 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
   );
   adopted.forEach((key, index) => clients[index % clients.length]?.adopt(key));
   let stopping = new AbortController();
-  const run = () => clients.map((client) => client.run(stopping.signal));
+  const run = () => {
+    // Every client listens to it.
+    setMaxListeners(0, stopping.signal);
+    return clients.map((client) => client.run(stopping.signal));
+  };
   let running = run();
 
   const report = () => context.tally.report(clients.reduce((sum, client) => sum + client.unknown, 0));

@@ -25,11 +25,13 @@ export function linesOf({ load, rests, marks, undisturbed, disturbed }: TourResu
   const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
   const blamed = (blame: string) => load.failedRequests.filter((failure) => failure.blame === blame);
   const heldInVain = sum([...undisturbed, ...disturbed].map(({ failed }) => failed));
-  const passing = blamed('other').filter(({ code }) => code !== 'idempotency-in-progress');
+  const others = blamed('other').filter(({ code }) => code !== 'idempotency-in-progress');
+  const improper = others.filter(({ code }) => code === 'internal' || code.startsWith('no-envelope'));
   return [
     { title: 'writes acknowledged', value: sum(Object.values(load.acknowledged)), zero: false },
     { title: 'reads checked', value: load.reads, zero: false },
     { title: 'attempts that met a killed process', value: blamed('process').length, zero: false },
+    { title: 'requests that a store was too slow for', value: others.length - improper.length, zero: false },
     { title: 'pause of a switch: p50, max (ms)', value: pauseOf(undisturbed), zero: false },
     { title: 'the same with a gateway killed', value: pauseOf(disturbed), zero: false },
     { title: 'acknowledged writes lost', value: load.lost.length, zero: true },
@@ -41,7 +43,7 @@ export function linesOf({ load, rests, marks, undisturbed, disturbed }: TourResu
       value: Math.max(blamed('switch').length, heldInVain),
       zero: true,
     },
-    { title: 'requests failed by anything else', value: passing.length, zero: true },
+    { title: 'answers without a proper error', value: improper.length, zero: true },
     {
       title: 'differences that verify found',
       value: sum(rests.map(({ differences }) => differences)),
