@@ -1,8 +1,8 @@
 import type { Key } from '../domain/words.ts';
 
 export interface KeyQueueOptions {
-  /** Keys per batch at the most. */
-  batch: number;
+  /** Keys per batch at the most; asked for every batch. */
+  batch: () => number;
   /** Batches under way at the same time. */
   parallel: number;
   work: (keys: Key[]) => Promise<void>;
@@ -57,10 +57,11 @@ export class KeyQueue {
 
   private take(): Key[] {
     const keys: Key[] = [];
+    const most = this.options.batch();
     for (const key of this.waiting) {
       if (this.busy.has(key)) continue;
       keys.push(key);
-      if (keys.length === this.options.batch) break;
+      if (keys.length === most) break;
     }
     for (const key of keys) {
       this.waiting.delete(key);

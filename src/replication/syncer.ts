@@ -17,7 +17,13 @@ import type { BoundResource } from './resource.ts';
 export const SWEEP_INTERVAL = { moving: 50, following: 250, resting: 2_000 } as const;
 /** After a pass that failed for a passing reason; ms. */
 const PAUSE = { first: 100, longest: 2_000 } as const;
+/**
+ * Keys of one pass, at the most. After a pass that failed: a share of them, then slowly more. A store that takes longer
+ * for so many than its timeout would else be asked for the same again and again, and never come to an end.
+ */
 const BATCH = 100;
+const FEWER = 0.25;
+const MORE = 5;
 
 export interface SyncerOptions {
   resource: BoundResource;
@@ -39,11 +45,16 @@ export class Syncer {
   private readonly own = new Map<Key, Set<string>>();
   private timer: NodeJS.Timeout | undefined;
   private pause = 0;
+  private batch = BATCH;
   private closed = false;
 
   constructor(options: SyncerOptions) {
     this.options = options;
-    this.queue = new KeyQueue({ batch: BATCH, parallel: 2, work: async (keys) => await this.work(keys) });
+    this.queue = new KeyQueue({
+      batch: () => this.batch,
+      parallel: 2,
+      work: async (keys) => await this.work(keys),
+    });
   }
 
   /** Begins to look at the journal at intervals. */
@@ -132,10 +143,12 @@ export class Syncer {
     try {
       const result = await this.pass(keys);
       this.pause = 0;
+      this.batch = Math.min(BATCH, this.batch + MORE);
       this.queue.add(result.again);
       for (const { key, error } of result.refused) await this.refuse(key, error);
     } catch (error) {
       this.pause = Math.min(PAUSE.longest, this.pause * 2 || PAUSE.first);
+      this.batch = Math.max(1, Math.floor(keys.length * FEWER));
       const details = { resource: resource.name, keys: keys.length, error: (error as Error).message };
       log[isPassing(error) ? 'debug' : 'warn'](details, 'a sync failed and will be tried again');
       this.later(keys);

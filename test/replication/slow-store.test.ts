@@ -1,0 +1,35 @@
+import t from 'tap';
+import { Syncer } from '../../src/replication/syncer.ts';
+import { SILENT } from '../../src/observability/log.ts';
+import { until } from '../harness/wait.ts';
+import { openPlace, openReplica } from '../protocol/place.ts';
+
+const place = await openPlace(t);
+
+t.test(
+  'a legacy store that is too slow for a whole batch gets smaller ones, and follows in the end',
+  async (t) => {
+    await place.reset('live');
+    const { query } = place.sides.legacy.database;
+    // 80 ms for each record: all of them together take twice the second that a request may take.
+    await query(`
+    CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.08); RETURN NEW; END $$;
+    CREATE TRIGGER slowly BEFORE INSERT OR UPDATE ON companies FOR EACH ROW EXECUTE FUNCTION slowly()`);
+    await place.sides.new.query(
+      `INSERT INTO companies (id, name) SELECT gen_random_uuid(), 'c' || n FROM generate_series(1, 24) AS s (n)`,
+    );
+    t.equal((await place.marks()).length, 24);
+
+    const { routes, resource } = await openReplica(place, 'a');
+    const state = () => routes.state('companies');
+    const syncer = new Syncer({ resource, state, syncerOf: () => undefined, log: SILENT });
+    t.teardown(() => syncer.close());
+    syncer.start();
+    await until(async () => (await place.marks()).length === 0, {
+      what: 'no mark is left',
+      timeout: 60_000,
+      every: 100,
+    });
+    t.same(await query('SELECT count(*)::int AS rows FROM companies'), [{ rows: 24 }]);
+  },
+);
