@@ -1,6 +1,9 @@
 import t from 'tap';
+import { beginStep } from '../../src/control/steps.ts';
 import type { Mode } from '../../src/domain/words.ts';
+import { withClient } from '../../src/quickstart/accounts.ts';
 import { markLegacyWrite } from '../../src/state/journal.ts';
+import { lockForStep, stepResource } from '../../src/state/resources.ts';
 import { readPauses } from '../../src/state/switches.ts';
 import { Interrupts, interrupted, statement } from '../harness/interrupts.ts';
 import { until } from '../harness/wait.ts';
@@ -25,6 +28,8 @@ async function finish(replica: ReplicaSetup): Promise<void> {
   }
 }
 
+const mark = () => ({ resource: 'companies', keys: [newKey()], replica: 'a', deadline: 60_000 });
+
 t.test('R8: a replica that has not heard of the drain sends nothing to legacy', async (t) => {
   await place.reset('shadow');
   const legacy = new Interrupts();
@@ -42,15 +47,28 @@ t.test('R8: a replica that has not heard of the drain sends nothing to legacy', 
 
 t.test('R8: a step of a switch waits for a mark that is being made, and sees it', async (t) => {
   await place.reset('shadow');
-  const request = { resource: 'companies', keys: [newKey()], replica: 'a', deadline: 60_000 };
   const { begun, outcome } = await database.transaction(async (sql) => {
-    await markLegacyWrite(sql, request);
+    await markLegacyWrite(sql, mark());
     const step = begin('live');
     return { begun: step, outcome: await place.endsOrWaits(step) };
   });
   t.equal(outcome, 'waits');
   await begun;
   t.match((await coordinator.advance('companies'))?.waitsFor, /1 marks/);
+});
+
+t.test('R8: a mark that waits for a step sees it, and is not made', async (t) => {
+  await place.reset('shadow');
+  const seen = await place.state();
+  const { marking, outcome } = await database.transaction(async (sql) => {
+    await lockForStep(sql, 'companies', seen.epoch);
+    await stepResource(sql, 'companies', seen.epoch, beginStep(seen, 'live', '1', 20_000));
+    const marking = markLegacyWrite(database, mark());
+    return { marking: marking.catch((error: unknown) => error), outcome: await place.endsOrWaits(marking) };
+  });
+  t.equal(outcome, 'waits');
+  t.match(await marking, { code: 'switching' });
+  t.same(await place.marks(), []);
 });
 
 t.test('R8: a process that was paused between mark and request sends nothing', async (t) => {
@@ -113,6 +131,20 @@ t.test('R9: a step waits for a write to the new side that is under way, and sees
   t.equal(outcome, 'waits');
   await begun;
   t.match((await coordinator.advance('companies'))?.waitsFor, /1 marks/);
+});
+
+t.test('R9: a transaction that looked before a step writes nothing after it', async (t) => {
+  await place.reset('live');
+  const key = newKey();
+  const writing = withClient(place.sides.new.url, async (client) => {
+    // The isolation in which a plain SELECT would still see the stage of the beginning.
+    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM companies');
+    await begin('shadow');
+    await client.query(`INSERT INTO companies (id, name) VALUES ($1::uuid, 'late')`, [key]);
+    await client.query('COMMIT');
+  });
+  await t.rejects(writing, { code: '40001' });
+  t.same([await place.new.name(key), await place.marks()], [null, []]);
 });
 
 t.test('R9: a replica that missed a whole switch writes to the side that leads now', async (t) => {
