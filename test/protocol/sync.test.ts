@@ -78,7 +78,7 @@ t.test(
     const quick = await openReplica(place, 'b');
     const answer = legacy.stop('after', 'update');
     const first = change(late, key, { name: 'one' });
-    await answer.reached;
+    await Promise.race([answer.reached, first]);
     await change(quick, key, { name: 'two' });
     await quick.syncer.syncNow([key]);
     answer.go();
