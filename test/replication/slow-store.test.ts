@@ -1,6 +1,7 @@
 import t from 'tap';
 import { Syncer } from '../../src/replication/syncer.ts';
 import { SILENT } from '../../src/observability/log.ts';
+import { interrupted } from '../harness/interrupts.ts';
 import { until } from '../harness/wait.ts';
 import { openPlace, openReplica } from '../protocol/place.ts';
 
@@ -20,7 +21,9 @@ t.test(
     );
     t.equal((await place.marks()).length, 24);
 
-    const { routes, resource } = await openReplica(place, 'a');
+    // The server stops a statement after 3 s.
+    const resource = interrupted(place.companies, { timing: { timeout: 3_000, deadline: 5_000 } });
+    const { routes } = await openReplica(place, 'a', { resource });
     const state = () => routes.state('companies');
     const syncer = new Syncer({ resource, state, syncerOf: () => undefined, log: SILENT });
     t.teardown(() => syncer.close());
