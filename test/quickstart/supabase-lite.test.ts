@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { request } from 'node:http';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { type IncomingMessage, request } from 'node:http';
 import t from 'tap';
 import { withClient } from '../../src/quickstart/accounts.ts';
 import { startLegacy } from '../harness/two-sides.ts';
@@ -38,10 +39,19 @@ t.test('a request whose client is gone before its turn came is never begun', asy
   ]);
 });
 
-/** A client that dies once its whole request is on the way. */
+/** A client that dies once the server has its request; returns when the server's end of the connection shows it. */
 async function sendAndLeave(url: string, key: string, body: object): Promise<void> {
+  const arrived: IncomingMessage[] = [];
+  const note = (message: unknown) => arrived.push((message as { request: IncomingMessage }).request);
+  subscribe('http.server.request.start', note);
   const headers = { apikey: key, 'content-type': 'application/json' };
   const leaving = request(url, { method: 'POST', headers, agent: false }).on('error', () => undefined);
-  await new Promise<void>((sent) => leaving.end(JSON.stringify(body), sent));
+  leaving.end(JSON.stringify(body));
+  await until(() => arrived.length === 1, { what: 'the server has the request' });
   leaving.destroy();
+  const [{ socket }] = arrived as [IncomingMessage];
+  await until(() => socket.destroyed || socket.readableEnded, {
+    what: 'the server sees that the client is gone',
+  });
+  unsubscribe('http.server.request.start', note);
 }
