@@ -4,6 +4,7 @@ import type { Key } from './words.ts';
 export type ValueType =
   | 'text'
   | 'uuid'
+  | 'objectid'
   | 'int'
   | 'bigint'
   | 'decimal'
@@ -18,6 +19,7 @@ export type ValueType =
 
 /** A column (or document field) of a table in a store, under the store's own name. */
 export interface ColumnSpec {
+  /** In stores with `capabilities.paths` it may be a path into the document, its parts joined by dots. */
   name: string;
   type: ValueType;
   /** A native array of the type, e.g. TEXT[]. */
@@ -67,7 +69,7 @@ export interface ModelSpec {
 }
 
 /** Types whose values are keys, and so have an order that both sides agree on (see `compareKeys`). */
-export type KeyType = 'uuid' | 'int' | 'text';
+export type KeyType = 'uuid' | 'objectid' | 'int' | 'text';
 
 /**
  * The order in which every store scans keys: integers by value, everything else by the bytes of its UTF-8 text
@@ -79,6 +81,6 @@ export function compareKeys(type: KeyType, a: Key, b: Key): number {
     const y = BigInt(b);
     return x < y ? -1 : x > y ? 1 : 0;
   }
-  if (type === 'uuid') return a < b ? -1 : a > b ? 1 : 0;
+  if (type === 'uuid' || type === 'objectid') return a < b ? -1 : a > b ? 1 : 0;
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

@@ -111,6 +111,7 @@ function fits(text: string, { digits, scale }: { digits: number; scale: number }
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const OBJECT_ID = /^[0-9a-f]{24}$/i;
 const DATE = /^\d{4}-\d\d-\d\d$/;
 const TIME = /^([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,6})?)?$/;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -146,6 +147,7 @@ const READERS: Readonly<Record<ValueType, (value: Value) => Value | undefined>> 
   text,
   enum: text,
   uuid: matching(UUID, (value) => value.toLowerCase()),
+  objectid: matching(OBJECT_ID, (value) => value.toLowerCase()),
   int: integer(31n),
   bigint: integer(63n),
   decimal: number,
@@ -171,6 +173,7 @@ const NAMES: Readonly<Record<ValueType, string>> = {
   text: 'text',
   enum: 'one of its values',
   uuid: 'a UUID',
+  objectid: 'an ObjectId of 24 hexadecimal digits',
   int: 'an integer of 32 bits',
   bigint: 'an integer of 64 bits',
   decimal: 'a decimal number',
@@ -198,6 +201,7 @@ export function describe(field: MappedField): string {
 /** A key from a path, canonical, or null where it is of another form. */
 export function acceptKey(mapping: Mapping, text: string): string | null {
   if (mapping.keyType === 'uuid') return UUID.test(text) ? text.toLowerCase() : null;
+  if (mapping.keyType === 'objectid') return OBJECT_ID.test(text) ? text.toLowerCase() : null;
   if (mapping.keyType === 'int') return INTEGER.test(text) ? BigInt(text).toString() : null;
   return text.length > 0 && !text.includes('\u0000') ? text : null;
 }

@@ -44,6 +44,8 @@ export interface Capabilities {
   sequences: boolean;
   /** Whether the real columns can be read (`Table.describe`). */
   describesTables: boolean;
+  /** Whether `ColumnSpec.name` may be a path into a document, its parts joined by dots. */
+  paths: boolean;
   /** Key types that `scan` returns in the order of `compareKeys`. */
   keyOrders: readonly KeyType[];
 }

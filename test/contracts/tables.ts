@@ -23,6 +23,7 @@ type Options = Partial<Pick<TestColumn, 'nullable' | 'unique' | 'preset' | 'refe
 const POSTGRES: Record<ValueType, string> = {
   text: 'text',
   uuid: 'uuid',
+  objectid: 'char(24)',
   int: 'integer',
   bigint: 'bigint',
   decimal: 'numeric',

@@ -29,6 +29,7 @@ const VALUES: Readonly<Record<ValueType, fc.Arbitrary<Value>>> = {
   text,
   enum: fc.constantFrom('a', 'b'),
   uuid: fc.uuid(),
+  objectid: fc.stringMatching(/^[0-9a-f]{24}$/),
   int: fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
   bigint: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((value) => exactNumber(String(value))),
   decimal,

@@ -24,7 +24,8 @@ export class PrismaStore implements Store {
     assignsKeys: 'gateway-or-store',
     sequences: true,
     describesTables: true,
-    keyOrders: ['uuid', 'int', 'text'],
+    paths: false,
+    keyOrders: ['uuid', 'objectid', 'int', 'text'],
   };
   readonly #database: PostgresDatabase;
 

@@ -22,6 +22,7 @@ export class SupabaseStore implements Store {
     sequences: false,
     describesTables: true,
     // The order of text is the database's collation, which REST can neither choose nor ask for.
+    paths: false,
     keyOrders: ['uuid', 'int'],
   };
   readonly #channel: Channel;

@@ -33,6 +33,7 @@ const CODECS: Readonly<Record<ValueType, Codec>> = {
   date: { asText: false, read: string, write: same, readText: same },
   time: { asText: false, read: string, write: same, readText: same },
   uuid: { asText: false, read: uuid, write: same, readText: uuid },
+  objectid: { asText: false, read: string, write: same, readText: same },
   int: { asText: false, read: number, write: numeric, readText: Number },
   float: { asText: false, read: float, write: numeric, readText: float },
   bigint: { asText: true, read: decimal, write: numeric, readText: decimal },
