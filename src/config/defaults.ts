@@ -1,7 +1,21 @@
 /** What holds where the file says nothing, in the file's own notation. The schema's `default`s are tested against it. */
 export const DEFAULTS = {
-  server: { host: '127.0.0.1', port: 8080, bodyLimit: '1mb', shutdown: '20s', logLevel: 'info' },
-  store: { timeout: '5s', deadline: '15s', pool: { max: 20, wait: '5s' } },
+  server: {
+    host: '127.0.0.1',
+    port: 8080,
+    bodyLimit: '1mb',
+    shutdown: '20s',
+    logLevel: 'info',
+    docs: false,
+    probes: false,
+  },
+  store: {
+    timeout: '5s',
+    deadline: '15s',
+    pool: { max: 20, wait: '5s' },
+    retry: { attempts: 2, pause: '50ms' },
+    breaker: { failures: 5, rest: '5s' },
+  },
   prisma: { schema: 'prisma/schema.prisma', statementTimeout: '5s', slowQueries: { plan: false } },
   resource: {
     envelope: 'none',
@@ -17,5 +31,7 @@ export const DEFAULTS = {
     ack: 'primary',
     backfill: { start: 'auto', chunk: 1000 },
     verify: { start: 'auto' },
+    batch: { max: 1000, bodyLimit: '8mb' },
+    rateLimit: { window: '1m', by: 'ip' },
   },
 } as const;

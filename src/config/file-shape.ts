@@ -1,5 +1,6 @@
 import type {
   FieldSettings,
+  MessageSchemas,
   OperationSettings,
   ResourceSettings,
   ServerSettings,
@@ -16,6 +17,9 @@ export interface ConfigFile {
     replica?: string;
     shutdown?: string;
     logLevel?: ServerSettings['logLevel'];
+    redis?: string;
+    docs?: boolean;
+    probes?: boolean;
   };
   upstream?: string;
   control?: string;
@@ -29,6 +33,8 @@ interface CommonStoreInFile {
   timeout?: string;
   deadline?: string;
   pool?: { max?: number; wait?: string };
+  retry?: { attempts?: number; pause?: string };
+  breaker?: { failures?: number; rest?: string };
 }
 
 export interface PrismaStoreInFile extends CommonStoreInFile {
@@ -75,6 +81,20 @@ export interface ResourceInFile {
   ack?: ResourceSettings['ack'];
   backfill?: { start?: 'auto' | 'manual'; chunk?: number };
   verify?: { start?: 'auto' | 'manual' };
+  schemas?: MessageSchemas;
+  batch?: { max?: number; bodyLimit?: string };
+  versions?: Record<string, VersionInFile>;
+  cache?: { ttl: string };
+  rateLimit?: { max: number; window?: string; by?: string };
+}
+
+export interface VersionInFile {
+  path: string;
+  fields?: string[];
+  rename?: Record<string, string>;
+  defaults?: Record<string, unknown>;
+  constants?: Record<string, unknown>;
+  schemas?: MessageSchemas;
 }
 
 export interface OperationInFile {

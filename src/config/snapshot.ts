@@ -1,8 +1,10 @@
 import { resolve } from 'node:path';
 import type {
   FieldSettings,
+  MessageSchemas,
   OperationSettings,
   QuerySettings,
+  RateLimitSettings,
   ResourceSettings,
   ServerSettings,
   Snapshot,
@@ -27,7 +29,9 @@ export function toSnapshot(
     upstream: config.upstream ?? null,
     stores: mapValues(config.stores, (store) => storeSettings(store, absolute)),
     control,
-    resources: Object.entries(config.resources).map(([name, resource]) => resourceSettings(name, resource)),
+    resources: Object.entries(config.resources).map(([name, resource]) =>
+      resourceSettings(name, resource, absolute),
+    ),
     operations: Object.entries(config.operations ?? {}).map(([name, operation]) =>
       operationSettings(name, operation, absolute),
     ),
@@ -43,6 +47,9 @@ function serverSettings(given: ConfigFile['server']): ServerSettings {
     replica: given?.replica ?? null,
     shutdown: milliseconds(server.shutdown),
     logLevel: server.logLevel,
+    redis: given?.redis ?? null,
+    docs: server.docs,
+    probes: server.probes,
   };
 }
 
@@ -52,6 +59,7 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
     timeout: milliseconds(store.timeout ?? DEFAULTS.store.timeout),
     deadline: milliseconds(store.deadline ?? DEFAULTS.store.deadline),
     pool: { max: pool.max, wait: milliseconds(pool.wait) },
+    ...resilience(store),
   };
   if (store.kind === 'supabase') return { kind: 'supabase', url: store.url, key: store.key, ...common };
   const { url, slowQueries } = store;
@@ -69,7 +77,20 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
   };
 }
 
-function resourceSettings(name: string, resource: ResourceInFile): ResourceSettings {
+function resilience({ retry, breaker }: StoreInFile): Pick<StoreSettings, 'retry' | 'breaker'> {
+  const attempts = { ...DEFAULTS.store.retry, ...retry };
+  const limit = { ...DEFAULTS.store.breaker, ...breaker };
+  return {
+    retry: retry ? { attempts: attempts.attempts, pause: milliseconds(attempts.pause) } : null,
+    breaker: breaker ? { failures: limit.failures, rest: milliseconds(limit.rest) } : null,
+  };
+}
+
+function resourceSettings(
+  name: string,
+  resource: ResourceInFile,
+  absolute: (path: string) => string,
+): ResourceSettings {
   const standard = DEFAULTS.resource;
   const guards = { ...standard.guards, ...resource.guards };
   const patience = { ...standard.switch, ...resource.switch };
@@ -96,7 +117,43 @@ function resourceSettings(name: string, resource: ResourceInFile): ResourceSetti
     ack: resource.ack ?? standard.ack,
     backfill: { ...standard.backfill, ...resource.backfill },
     verify: { ...standard.verify, ...resource.verify },
+    ...edgeSettings(resource, absolute),
   };
+}
+
+/** What a route does before and after the stores are asked. */
+function edgeSettings({ schemas, batch, versions, cache, rateLimit }: ResourceInFile, absolute: (path: string) => string) {
+  const limits = { ...DEFAULTS.resource.batch, ...batch };
+  return {
+    schemas: messageSchemas(schemas, absolute),
+    batch: batch ? { max: limits.max, bodyLimit: bytes(limits.bodyLimit) } : null,
+    versions: Object.entries(versions ?? {}).map(([version, given]) => ({
+      name: version,
+      path: given.path,
+      fields: given.fields ?? null,
+      rename: given.rename ?? {},
+      defaults: given.defaults ?? {},
+      constants: given.constants ?? {},
+      schemas: messageSchemas(given.schemas, absolute),
+    })),
+    cache: cache ? { ttl: milliseconds(cache.ttl) } : null,
+    rateLimit: rateLimit
+      ? {
+          max: rateLimit.max,
+          window: milliseconds(rateLimit.window ?? DEFAULTS.resource.rateLimit.window),
+          by: limitedBy(rateLimit.by ?? DEFAULTS.resource.rateLimit.by),
+        }
+      : null,
+  };
+}
+
+/** `ip`, or `claim:NAME`. */
+function limitedBy(text: string): RateLimitSettings['by'] {
+  return text === 'ip' ? text : { claim: text.slice('claim:'.length) };
+}
+
+function messageSchemas(given: MessageSchemas | undefined, absolute: (path: string) => string): MessageSchemas {
+  return mapValues((given ?? {}) as Record<string, string>, absolute);
 }
 
 function fieldSettings(given: ResourceInFile['fields']): FieldSettings {

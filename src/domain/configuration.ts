@@ -29,6 +29,28 @@ export interface ServerSettings {
   /** How long a shutdown waits for requests under way. */
   shutdown: number;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** URL of a Redis that replicas share for caches and rate limits; null: each process has its own. Secret. */
+  redis: string | null;
+  /** Whether `/openapi.json` and the page `/docs` are served. */
+  docs: boolean;
+  /** Whether `/health`, `/live`, `/ready` and `/metrics` are the gateway's own beside those below `/_banyan`. */
+  probes: boolean;
+}
+
+/** How often a store is asked again for what failed without effect. */
+export interface RetrySettings {
+  /** Attempts after the first one. */
+  attempts: number;
+  /** Around which the first pause lies; each further one is longer, and all vary at random. */
+  pause: number;
+}
+
+/** When a store that keeps failing is left alone. */
+export interface BreakerSettings {
+  /** Failures one after the other that open it. */
+  failures: number;
+  /** How long it stays open before one request may try. */
+  rest: number;
 }
 
 interface StoreTiming {
@@ -36,6 +58,10 @@ interface StoreTiming {
   timeout: number;
   /** T of the protocol: no request lands later than this after it was marked; well above `timeout`. */
   deadline: number;
+  /** Null or left out: nothing is tried again. */
+  retry?: RetrySettings | null;
+  /** Null or left out: none. */
+  breaker?: BreakerSettings | null;
 }
 
 export interface PrismaStoreSettings extends StoreTiming {
@@ -83,6 +109,40 @@ export interface ResourceSettings {
   ack: 'primary' | 'both';
   backfill: { start: 'auto' | 'manual'; chunk: number };
   verify: { start: 'auto' | 'manual' };
+  schemas: MessageSchemas;
+  /** Batches of creates at `path/batch`; null: none. */
+  batch: { max: number; bodyLimit: number } | null;
+  /** Further public shapes of the same records, each at a path of its own. */
+  versions: readonly VersionSettings[];
+  /** How long an answer may be kept and given again; null: never. */
+  cache: { ttl: number } | null;
+  rateLimit: RateLimitSettings | null;
+}
+
+/** Files (absolute) with the JSON Schema that a message must fit before the model is asked, by what the message does. */
+export type MessageSchemas = Readonly<Partial<Record<'create' | 'replace' | 'change', string>>>;
+
+/** A public shape of a resource for clients of another time: the same records under other names. */
+export interface VersionSettings {
+  name: string;
+  path: string;
+  /** Fields of the resource that it shows, by the resource's names; null: all. */
+  fields: readonly string[] | null;
+  /** The version's name of a field to the resource's. */
+  rename: Readonly<Record<string, string>>;
+  /** What a create through this version sets in fields that the message leaves out, by the resource's names. */
+  defaults: Readonly<Record<string, unknown>>;
+  /** Members that every answer has and no message changes, by the version's names. */
+  constants: Readonly<Record<string, unknown>>;
+  schemas: MessageSchemas;
+}
+
+export interface RateLimitSettings {
+  /** Requests within `window` from one caller. */
+  max: number;
+  window: number;
+  /** What makes a caller: the address, or a claim of the token. */
+  by: 'ip' | { claim: string };
 }
 
 export interface FieldSettings {

@@ -36,6 +36,26 @@ export const ERRORS = {
     title: 'The id in the path is not of the form that this resource uses.',
     remedy: 'Use the id as it was given in an answer of this API.',
   },
+  'message-invalid': {
+    status: 400,
+    title: 'The message does not fit the schema of this route.',
+    remedy: 'Correct the fields named in details; the schema is in /openapi.json where that is served.',
+  },
+  'batch-invalid': {
+    status: 400,
+    title: 'The batch cannot be read.',
+    remedy: 'Send a JSON array of records, or one record a line as application/x-ndjson.',
+  },
+  'batch-not-atomic': {
+    status: 409,
+    title: 'This resource cannot do a batch as a whole where it lives now.',
+    remedy: 'Send the batch without atomic=true, and look at the answer of each record.',
+  },
+  'rate-limited': {
+    status: 429,
+    title: 'Too many requests.',
+    remedy: 'Wait for as many seconds as Retry-After says.',
+  },
   'not-found': {
     status: 404,
     title: 'There is no such record.',
@@ -118,6 +138,12 @@ export const ERRORS = {
     status: 503,
     title: 'Too many requests wait for a connection to the store; nothing was changed.',
     remedy: 'Try again; operators: raise pool.max or pool.wait of the store.',
+    retryAfter: 1,
+  },
+  'store-resting': {
+    status: 503,
+    title: 'The store has failed too often and is left alone for a moment; nothing was changed.',
+    remedy: 'Try again later; operators: see the log for why it failed.',
     retryAfter: 1,
   },
   'store-refused': {
@@ -225,17 +251,20 @@ export class BanyanError extends Error {
   readonly details: Value | undefined;
   /** What a write that failed like this may have left in the store. */
   readonly outcome: Outcome;
+  /** Seconds, where it is known better than the catalogue does. */
+  readonly retryAfter: number | undefined;
 
   constructor(
     code: ErrorCode,
     message?: string,
-    options: { details?: Value; outcome?: Outcome; cause?: unknown } = {},
+    options: { details?: Value; outcome?: Outcome; retryAfter?: number; cause?: unknown } = {},
   ) {
     super(message ?? ERRORS[code].title, { cause: options.cause });
     this.name = 'BanyanError';
     this.code = code;
     this.details = options.details;
     this.outcome = options.outcome ?? 'not-applied';
+    this.retryAfter = options.retryAfter;
   }
 
   get entry(): ErrorEntry {
@@ -255,6 +284,7 @@ export function isPassing(error: unknown): boolean {
     'store-timeout',
     'outcome-unknown',
     'store-overloaded',
+    'store-resting',
     'store-refused',
     'write-conflict',
     'control-unavailable',

@@ -45,7 +45,7 @@ export function publicError(
   const message = known.code === 'internal' ? ERRORS.internal.title : known.message;
   return {
     status: known.entry.status,
-    retryAfter: known.entry.retryAfter ?? null,
+    retryAfter: known.retryAfter ?? known.entry.retryAfter ?? null,
     error: {
       code: known.code,
       message,
