@@ -20,9 +20,11 @@ export const DEFAULTS = {
   resource: {
     envelope: 'none',
     legacy: { key: 'id' },
-    fields: { case: 'none', rename: {}, types: {} },
+    fields: { case: 'none', rename: {}, types: {}, drop: [], nulls: 'null' },
     /** Of one entry of `fields.types`. */
     fieldType: { as: 'number' },
+    /** Of one entry of `fields.defaults`. */
+    fieldDefault: { back: 'null' },
     query: { filters: [], sort: [], pageSize: 50, maxPageSize: 500 },
     shadow: { sample: '100%', ignore: [] },
     live: { sample: '10%' },

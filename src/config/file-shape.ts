@@ -5,8 +5,9 @@ import type {
   ResourceSettings,
   ServerSettings,
 } from '../domain/configuration.ts';
-import type { ValueType } from '../domain/model.ts';
-import type { Mode } from '../domain/words.ts';
+import type { KeyType, ValueType } from '../domain/model.ts';
+import type { Value } from '../domain/values.ts';
+import type { Mode, Side } from '../domain/words.ts';
 
 /** The file as the schema lets it be, before defaults: durations, sizes and shares are still texts. */
 export interface ConfigFile {
@@ -62,11 +63,8 @@ export interface ResourceInFile {
   envelope?: ResourceSettings['envelope'];
   legacy: { store: string; table: string; key?: string };
   new: { store: string; model: string };
-  fields?: {
-    case?: FieldSettings['case'];
-    rename?: Record<string, string>;
-    types?: Record<string, ValueType | { type?: ValueType; as?: 'number' | 'string' }>;
-  };
+  ids?: { public?: KeyType; legacy?: KeyType; new?: KeyType };
+  fields?: FieldsInFile;
   query?: {
     filters?: string[];
     sort?: string[];
@@ -95,6 +93,30 @@ export interface VersionInFile {
   defaults?: Record<string, unknown>;
   constants?: Record<string, unknown>;
   schemas?: MessageSchemas;
+}
+
+export interface FieldsInFile {
+  case?: FieldSettings['case'];
+  rename?: Record<string, string>;
+  types?: Record<string, ValueType | { type?: ValueType; legacy?: ValueType; as?: 'number' | 'string' }>;
+  references?: Record<string, string>;
+  defaults?: Record<string, { value: Value; back?: 'value' | 'null' | 'missing' }>;
+  constants?: Partial<Record<Side, Record<string, Value>>>;
+  enums?: Record<string, Record<string, string | number>>;
+  embed?: Record<string, Record<string, string>>;
+  split?: Record<string, SplitInFile>;
+  custom?: { module: string; fields: string[]; columns: Record<string, ValueType> }[];
+  rest?: string;
+  drop?: string[];
+  nulls?: 'null' | 'missing';
+}
+
+export interface SplitInFile {
+  model: string;
+  parent: string;
+  order: string;
+  case?: FieldSettings['case'];
+  rename?: Record<string, string>;
 }
 
 export interface OperationInFile {

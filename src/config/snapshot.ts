@@ -101,7 +101,12 @@ function resourceSettings(
     envelope: resource.envelope ?? standard.envelope,
     legacy: { ...standard.legacy, ...resource.legacy },
     new: { store: resource.new.store, model: resource.new.model },
-    fields: fieldSettings(resource.fields),
+    ids: {
+      public: resource.ids?.public ?? resource.ids?.legacy ?? null,
+      legacy: resource.ids?.legacy ?? null,
+      new: resource.ids?.new ?? null,
+    },
+    fields: fieldSettings(resource.fields, absolute),
     query: querySettings(resource.query),
     shadow: {
       sample: fraction(resource.shadow?.sample ?? standard.shadow.sample),
@@ -156,16 +161,44 @@ function messageSchemas(given: MessageSchemas | undefined, absolute: (path: stri
   return mapValues((given ?? {}) as Record<string, string>, absolute);
 }
 
-function fieldSettings(given: ResourceInFile['fields']): FieldSettings {
+function fieldSettings(
+  given: ResourceInFile['fields'] = {},
+  absolute: (path: string) => string,
+): FieldSettings {
   const fields = { ...DEFAULTS.resource.fields, ...given };
   return {
     case: fields.case,
-    rename: mapValues(fields.rename as Record<string, string>, (column) => column),
-    types: mapValues(given?.types ?? {}, (entry) => ({
+    rename: plain(fields.rename as Record<string, string>),
+    types: mapValues(given.types ?? {}, (entry) => ({
       ...DEFAULTS.resource.fieldType,
       ...(typeof entry === 'string' ? { type: entry } : entry),
     })),
+    references: plain(given.references ?? {}),
+    defaults: mapValues(given.defaults ?? {}, (entry) => ({ ...DEFAULTS.resource.fieldDefault, ...entry })),
+    constants: {
+      legacy: plain(given.constants?.legacy ?? {}),
+      new: plain(given.constants?.new ?? {}),
+    },
+    enums: mapValues(given.enums ?? {}, plain),
+    embed: mapValues(given.embed ?? {}, plain),
+    split: mapValues(given.split ?? {}, ({ rename, ...child }) => ({
+      case: fields.case,
+      ...child,
+      rename: plain(rename ?? {}),
+    })),
+    custom: (given.custom ?? []).map(({ module, fields: names, columns }) => ({
+      module: absolute(module),
+      fields: [...names],
+      columns: plain(columns),
+    })),
+    rest: given.rest ?? null,
+    drop: [...fields.drop],
+    nulls: fields.nulls,
   };
+}
+
+function plain<T>(values: Readonly<Record<string, T>>): Record<string, T> {
+  return mapValues(values, (value) => value);
 }
 
 function querySettings(given: ResourceInFile['query']): QuerySettings {

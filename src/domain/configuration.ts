@@ -1,5 +1,6 @@
-import type { Mode, ResourceName } from './words.ts';
-import type { ValueType } from './model.ts';
+import type { KeyType, ValueType } from './model.ts';
+import type { Value } from './values.ts';
+import type { Mode, ResourceName, Side } from './words.ts';
 
 /**
  * `routes.config.yaml` after validation, with defaults filled in and `${NAME}` replaced: one frozen snapshot.
@@ -99,6 +100,8 @@ export interface ResourceSettings {
   envelope: 'success-data' | 'none';
   legacy: { store: string; table: string; key: string };
   new: { store: string; model: string };
+  /** Forms of the ids where they are not the model's. */
+  ids: { public: KeyType | null; legacy: KeyType | null; new: KeyType | null };
   fields: FieldSettings;
   query: QuerySettings;
   shadow: { sample: number; ignore: readonly string[] };
@@ -151,7 +154,47 @@ export interface FieldSettings {
   /** Public name to legacy column. */
   rename: Readonly<Record<string, string>>;
   /** Public name to a type that differs from the model's, or to the JSON form of a number. */
-  types: Readonly<Record<string, { type?: ValueType; as: 'number' | 'string' }>>;
+  types: Readonly<Record<string, { type?: ValueType; legacy?: ValueType; as: 'number' | 'string' }>>;
+  /** Public name to the resource whose ids it holds, beside the relations of the model. */
+  references: Readonly<Record<string, ResourceName>>;
+  /** Public name to what stands for a missing or null legacy value, and what legacy gets for it. */
+  defaults: Readonly<Record<string, { value: Value; back: 'value' | 'null' | 'missing' }>>;
+  /** Columns (on the new side: fields of the model) that only one side has, with what they hold. */
+  constants: Readonly<Record<Side, Readonly<Record<string, Value>>>>;
+  /** Public name to legacy values by public value. */
+  enums: Readonly<Record<string, Readonly<Record<string, string | number>>>>;
+  /** Path inside a legacy document to public names, each with its name there. */
+  embed: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  /** Public name of an array of documents to its child table on the new side. */
+  split: Readonly<Record<string, SplitSettings>>;
+  /** Fields and columns that a module translates. */
+  custom: readonly CustomSettings[];
+  /** Public name of the field that takes what no other field names; null: none does. */
+  rest: string | null;
+  /** Legacy columns that are left behind on purpose. */
+  drop: readonly string[];
+  /** How a null goes back to a store that can tell it from a missing field. */
+  nulls: 'null' | 'missing';
+}
+
+export interface SplitSettings {
+  model: string;
+  /** Field of the child that holds its parent's id. */
+  parent: string;
+  /** Field of the child that holds its place in the array, from 0. */
+  order: string;
+  case: FieldSettings['case'];
+  /** Child's field to its name in the legacy document. */
+  rename: Readonly<Record<string, string>>;
+}
+
+export interface CustomSettings {
+  /** Absolute path. */
+  module: string;
+  /** Public names. */
+  fields: readonly string[];
+  /** Legacy columns and their types. */
+  columns: Readonly<Record<string, ValueType>>;
 }
 
 export interface QuerySettings {
