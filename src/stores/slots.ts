@@ -1,4 +1,4 @@
-import type { StoreNotice } from '../contract.ts';
+import type { StoreNotice } from './contract.ts';
 
 interface Waiter {
   enter(): void;

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Slots } from '../../../src/stores/supabase/slots.ts';
+import { Slots } from '../../src/stores/slots.ts';
 
 const LONG = 60_000;
 
