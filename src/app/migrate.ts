@@ -56,7 +56,7 @@ export function capturedTables({ resources }: Binding): CapturedTable[] {
   return [...resources.values()].map(({ name, mapping }) => ({
     resource: name,
     table: mapping.tables.new.name,
-    key: mapping.tables.new.key,
+    keys: mapping.tables.new.keys.map(({ name: column }) => column),
   }));
 }
 

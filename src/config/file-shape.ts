@@ -1,6 +1,8 @@
+import type { Permission, Roles } from '../domain/callers.ts';
 import type {
   FieldSettings,
   MessageSchemas,
+  OperationMode,
   OperationSettings,
   ResourceSettings,
   ServerSettings,
@@ -18,15 +20,30 @@ export interface ConfigFile {
     replica?: string;
     shutdown?: string;
     logLevel?: ServerSettings['logLevel'];
+    cors?: { origins: string[]; credentials?: boolean; maxAge?: string };
     redis?: string;
     docs?: boolean;
     probes?: boolean;
   };
   upstream?: string;
   control?: string;
+  auth?: AuthInFile;
   stores: Record<string, StoreInFile>;
   resources: Record<string, ResourceInFile>;
   operations?: Record<string, OperationInFile>;
+}
+
+export interface AuthInFile {
+  issuer?: string;
+  jwks?: string;
+  secret?: string;
+  publicKey?: string;
+  audience?: string;
+  algorithms?: string[];
+  clockTolerance?: string;
+  timeout?: string;
+  claims?: { subject?: string; roles?: string[] };
+  roles?: Roles;
 }
 
 interface CommonStoreInFile {
@@ -61,7 +78,7 @@ export interface ResourceInFile {
   path: string;
   mode: Mode;
   envelope?: ResourceSettings['envelope'];
-  legacy: { store: string; table: string; key?: string };
+  legacy: { store: string; table: string; key?: string | string[] };
   new: { store: string; model: string };
   ids?: { public?: KeyType; legacy?: KeyType; new?: KeyType };
   fields?: FieldsInFile;
@@ -79,6 +96,11 @@ export interface ResourceInFile {
   ack?: ResourceSettings['ack'];
   backfill?: { start?: 'auto' | 'manual'; chunk?: number };
   verify?: { start?: 'auto' | 'manual' };
+  tenant?: { field: string; claim: string };
+  stamp?: Record<string, string>;
+  roles?: Roles;
+  anonymous?: Permission[];
+  audit?: boolean;
   schemas?: MessageSchemas;
   batch?: { max?: number; bodyLimit?: string };
   versions?: Record<string, VersionInFile>;
@@ -122,8 +144,22 @@ export interface SplitInFile {
 export interface OperationInFile {
   path: string;
   method: OperationSettings['method'];
-  module: string;
-  resources: string[];
+  module?: string;
+  legacy?: OperationSideInFile;
+  new?: OperationSideInFile;
+  resources?: string[];
+  mode?: OperationMode;
+  safe?: boolean;
+  compare?: { sample?: ShareInFile; ignore?: string[] };
+  envelope?: ResourceSettings['envelope'];
+  roles?: string[];
+  anonymous?: boolean;
+}
+
+export interface OperationSideInFile {
+  module?: string;
+  upstream?: string;
+  timeout?: string;
 }
 
 /** A file in which anything may be missing: what is left when the values that the schema refuses are taken out. */

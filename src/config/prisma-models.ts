@@ -28,6 +28,8 @@ export interface FieldOutline {
   /** Name of the Prisma type without `?` and `[]`. */
   type: string;
   list: boolean;
+  /** Whether the id is this field, or this among others. */
+  key: boolean;
 }
 
 /** Fields by name, without relations. */
@@ -35,6 +37,8 @@ export type ModelOutline = ReadonlyMap<string, FieldOutline>;
 
 const BLOCK = /^[ \t]*(model|enum|type|view)[ \t]+(\w+)[ \t]*\{([^}]*(?:\}(?![ \t]*(?:\/\/.*)?$)[^}]*)*)\}/gm;
 const FIELD = /^[ \t]*(\w+)[ \t]+(\w+)(?:\([^)]*\))?(\[\])?\??/;
+
+const COMPOSITE_ID = /^[ \t]*@@id\(\s*(?:fields:\s*)?\[([^\]]*)\]/m;
 
 /**
  * Models of a Prisma schema: names and types only, enough to check names while the file is edited. `banyan check`
@@ -46,10 +50,14 @@ export function outlineModels(schema: string): ReadonlyMap<string, ModelOutline>
   const outlines = new Map<string, ModelOutline>();
   for (const [, kind, name, body] of blocks) {
     if (kind !== 'model' || name === undefined || body === undefined) continue;
+    const composite = COMPOSITE_ID.exec(body)?.[1]
+      ?.split(',')
+      .map((field) => field.trim().replace(/\W.*$/, ''));
     const fields = body.split('\n').flatMap((line): [string, FieldOutline][] => {
       const [, field, type, list] = FIELD.exec(line) ?? [];
       if (field === undefined || type === undefined || models.has(type)) return [];
-      return [[field, { type, list: list !== undefined }]];
+      const key = composite?.includes(field) ?? /\s@id\b/.test(line);
+      return [[field, { type, list: list !== undefined, key }]];
     });
     outlines.set(name, new Map(fields));
   }

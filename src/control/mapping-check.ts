@@ -7,9 +7,10 @@ import { missingCapture } from '../state/capture.ts';
  */
 export async function checkMapping(resource: BoundResource): Promise<string[]> {
   const problems = [...(await checkSide(resource.legacy)), ...(await checkSide(resource.new))];
-  const { name, key } = resource.mapping.tables.new;
+  const { name, keys: parts } = resource.mapping.tables.new;
+  const keys = parts.map((part) => part.name);
   if (problems.length === 0) {
-    const missing = await missingCapture(resource.database, { resource: resource.name, table: name, key });
+    const missing = await missingCapture(resource.database, { resource: resource.name, table: name, keys });
     if (missing.length > 0)
       problems.push(
         `new: table "${name}" lacks the triggers ${missing.join(', ')}; "banyan migrate" makes them`,
@@ -19,8 +20,10 @@ export async function checkMapping(resource: BoundResource): Promise<string[]> {
 }
 
 async function checkSide({ side, table, store }: RecordSide): Promise<string[]> {
-  if (!store.capabilities.describesTables) return [];
   const { spec } = table;
+  if (spec.keys.length > 1 && !store.capabilities.compositeKeys)
+    return [`${side}: store "${store.name}" cannot hold a key of several columns`];
+  if (!store.capabilities.describesTables) return [];
   const actual = await table.describe();
   if (!actual) return [`${side}: store "${store.name}" has no table "${spec.name}"`];
   const columns = new Map(actual.columns.map((column) => [column.name, column]));
@@ -36,7 +39,9 @@ async function checkSide({ side, table, store }: RecordSide): Promise<string[]> 
     problems.push(`${side}: column "${spec.name}.${column.name}" must be given and no field maps to it`);
   }
   if (actual.keyIsUnique === false)
-    problems.push(`${side}: "${spec.key}" is not unique in table "${spec.name}"`);
+    problems.push(
+      `${side}: "${spec.keys.map(({ name }) => name).join(', ')}" is not unique in table "${spec.name}"`,
+    );
   return problems;
 }
 

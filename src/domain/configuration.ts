@@ -1,3 +1,4 @@
+import type { AuthSettings, Permission, Roles } from './callers.ts';
 import type { KeyType, ValueType } from './model.ts';
 import type { Value } from './values.ts';
 import type { Mode, ResourceName, Side } from './words.ts';
@@ -17,6 +18,8 @@ export interface Snapshot {
   stores: Readonly<Record<string, StoreSettings>>;
   /** Name of the `prisma` store that holds the control schema; the only one of that kind unless named. */
   control: string;
+  /** How callers are known; null: tokens are not looked at, and every route is everybody's. */
+  auth: AuthSettings | null;
   resources: readonly ResourceSettings[];
   operations: readonly OperationSettings[];
 }
@@ -30,6 +33,8 @@ export interface ServerSettings {
   /** How long a shutdown waits for requests under way. */
   shutdown: number;
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+  /** Pages of other origins that may call the gateway's own routes; null: none. */
+  cors: CorsSettings | null;
   /** URL of a Redis that replicas share for caches and rate limits; null: each process has its own. Secret. */
   redis: string | null;
   /** Whether `/openapi.json` and the page `/docs` are served. */
@@ -52,6 +57,15 @@ export interface BreakerSettings {
   failures: number;
   /** How long it stays open before one request may try. */
   rest: number;
+}
+
+export interface CorsSettings {
+  /** Origins such as `https://app.example.com`; `*`: any. */
+  origins: readonly string[];
+  /** Whether browsers send cookies along. */
+  credentials: boolean;
+  /** How long a browser may keep the answer to its question, ms. */
+  maxAge: number;
 }
 
 interface StoreTiming {
@@ -98,7 +112,8 @@ export interface ResourceSettings {
   /** The mode that the file asks for: a request, not a fact (DESIGN.md section 4). */
   mode: Mode;
   envelope: 'success-data' | 'none';
-  legacy: { store: string; table: string; key: string };
+  /** `key`: key columns; of a composite key one for each field of the model's id, in its order, or `id` for all by case. */
+  legacy: { store: string; table: string; key: string | readonly string[] };
   new: { store: string; model: string };
   /** Forms of the ids where they are not the model's. */
   ids: { public: KeyType | null; legacy: KeyType | null; new: KeyType | null };
@@ -112,6 +127,7 @@ export interface ResourceSettings {
   ack: 'primary' | 'both';
   backfill: { start: 'auto' | 'manual'; chunk: number };
   verify: { start: 'auto' | 'manual' };
+  access: AccessSettings;
   schemas: MessageSchemas;
   /** Batches of creates at `path/batch`; null: none. */
   batch: { max: number; bodyLimit: number } | null;
@@ -120,6 +136,19 @@ export interface ResourceSettings {
   /** How long an answer may be kept and given again; null: never. */
   cache: { ttl: number } | null;
   rateLimit: RateLimitSettings | null;
+}
+
+/** What of a resource a caller sees and may do. */
+export interface AccessSettings {
+  /** Callers see and write the records only whose field has the value of their token's claim; null: all records. */
+  tenant: { field: string; claim: string } | null;
+  /** Field that a create gets from a claim, and that nobody changes; by field. */
+  stamp: Readonly<Record<string, string>>;
+  roles: Roles;
+  /** What may be done without a token. */
+  anonymous: readonly Permission[];
+  /** Whether callers' writes are written to the audit log: who, what, which key. */
+  audit: boolean;
 }
 
 /** Files (absolute) with the JSON Schema that a message must fit before the model is asked, by what the message does. */
@@ -223,13 +252,31 @@ export interface SwitchSettings {
   budget: number;
 }
 
-/** A route that is more than one record's CRUD: a TypeScript module with a handler per side. */
+/** A route that is more than one record's CRUD, with a handler or a service per side. */
 export interface OperationSettings {
   name: string;
+  /** Public path; a part that begins with `:` takes any value. */
   path: string;
   method: 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'GET';
-  /** Absolute path of the module. */
-  module: string;
-  /** Resources that the operation reads or writes; they must be on the same side. */
+  /** What runs on each side; null: nothing, there the operation is closed. */
+  sides: Readonly<Record<Side, OperationSide | null>>;
+  /** Resources that the operation reads or writes; they must be on the same side, and where they are it runs. */
   resources: readonly ResourceName[];
+  /** Which side answers, of an operation without resources; null: where its resources are. */
+  mode: OperationMode | null;
+  /** Whether running it twice does no harm: it may be run on both sides, and again after a failure. */
+  safe: boolean;
+  compare: { sample: number; ignore: readonly string[] };
+  /** Null: that of its first resource, or `none`. */
+  envelope: ResourceSettings['envelope'] | null;
+  /** Roles that may run it; null: any. */
+  roles: readonly string[] | null;
+  /** Whether it may be run without a token. */
+  anonymous: boolean;
 }
+
+/** `shadow`: legacy answers, and new is asked too and compared, off the client's path. */
+export type OperationMode = 'legacy' | 'shadow' | 'new';
+
+/** A module (absolute path) whose handler runs here, or the base URL of a service. `timeout`: milliseconds. */
+export type OperationSide = { module: string } | { upstream: string; timeout: number };

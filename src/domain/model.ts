@@ -1,4 +1,4 @@
-import type { Key } from './words.ts';
+import type { KeyPart } from './keys.ts';
 
 /** Types of a field, in the public shape and in every store. */
 export type ValueType =
@@ -59,28 +59,16 @@ export interface ModelSpec {
   name: string;
   /** Table on the new side. */
   table: string;
-  /** Public name of the key field. */
+  /** Public names of the key's fields; one unless the id is composite (`@@id`). */
+  keys: readonly KeyPart[];
+  /** The first of them, which is the whole key unless it is composite. */
   key: string;
   keyType: KeyType;
-  /** Whether the new store draws the key from a sequence. */
+  /** Whether the new store draws the key, or a part of it, from a sequence. */
   keyFromSequence: boolean;
   fields: FieldSpec[];
   references: ReferenceSpec[];
 }
 
-/** Types whose values are keys, and so have an order that both sides agree on (see `compareKeys`). */
+/** Types whose values are keys, and so have an order that both sides agree on (see `compareKeys` in keys.ts). */
 export type KeyType = 'uuid' | 'objectid' | 'int' | 'text';
-
-/**
- * The order in which every store scans keys: integers by value, everything else by the bytes of its UTF-8 text
- * (Postgres: uuid's own order, or COLLATE "C"). Returns a negative number, 0 or a positive number.
- */
-export function compareKeys(type: KeyType, a: Key, b: Key): number {
-  if (type === 'int') {
-    const x = BigInt(a);
-    const y = BigInt(b);
-    return x < y ? -1 : x > y ? 1 : 0;
-  }
-  if (type === 'uuid' || type === 'objectid') return a < b ? -1 : a > b ? 1 : 0;
-  return Buffer.compare(Buffer.from(a), Buffer.from(b));
-}

@@ -3,6 +3,7 @@ import { afterRow, type Condition, type ListQuery, type Operator, type SortBy } 
 import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import { acceptValue } from '../mapping/accept.ts';
 import type { MappedField } from '../mapping/mapping.ts';
+import { PublicShape } from '../mapping/public-shape.ts';
 import type { BoundResource } from '../replication/resource.ts';
 
 /** A list as the client asked for it. */
@@ -17,6 +18,8 @@ export interface ListRequest {
 const PAGING = ['limit', 'pageSize', 'offset', 'page', 'cursor', 'sort', 'total'] as const;
 const OPERATORS: readonly Operator[] = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains'];
 
+const COMPARING: ReadonlySet<string> = new Set<Operator>(['eq', 'gt', 'gte', 'lt', 'lte', 'in']);
+
 type Parameters = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
@@ -24,17 +27,21 @@ type Parameters = Readonly<Record<string, string | string[] | undefined>>;
  * Everything that it does not know is an error that says what it knows: a filter that is silently ignored shows a client
  * records that it did not ask for.
  */
-export function readListQuery(resource: BoundResource, parameters: Parameters): ListRequest {
+export function readListQuery(
+  resource: BoundResource,
+  parameters: Parameters,
+  shape = new PublicShape(resource.mapping),
+): ListRequest {
   const problems: string[] = [];
-  const conditions = readFilters(resource, parameters, problems);
-  const sort = readSort(resource, single(parameters, 'sort', problems), problems);
+  const conditions = readFilters(resource, shape, parameters, problems);
+  const sort = readSort(resource, shape, single(parameters, 'sort', problems), problems);
   const limit = readLimit(resource, parameters, problems);
   const offset = readOffset(parameters, limit, problems);
   const cursor = single(parameters, 'cursor', problems);
   if (cursor !== undefined) {
     if (offset !== null) problems.push('cursor and offset (or page) exclude each other');
     const after = readCursor(resource, cursor, sort);
-    if (after) conditions.push(afterRow(sort, after));
+    if (after) conditions.push(afterRow(sort, after, mayBeNull(resource, conditions)));
     else problems.push('cursor is not one of this list with this sort; begin again without it');
   }
   if (problems.length > 0)
@@ -55,22 +62,37 @@ export function readListQuery(resource: BoundResource, parameters: Parameters): 
   };
 }
 
+/** The legacy table may hold nulls that the model knows nothing of, but not in a key, nor where a filter keeps them out. */
+function mayBeNull({ mapping }: BoundResource, conditions: readonly Condition[]): (field: string) => boolean {
+  const compared = new Set(
+    conditions.flatMap((condition) =>
+      'field' in condition && COMPARING.has(condition.op) ? [condition.field] : [],
+    ),
+  );
+  return (field) => !mapping.isKeyField(field) && !compared.has(field);
+}
+
 function single(parameters: Parameters, name: string, problems: string[]): string | undefined {
   const value = parameters[name];
   if (Array.isArray(value)) problems.push(`${name} was given ${value.length} times`);
   return Array.isArray(value) ? value[0] : value;
 }
 
-function readFilters(resource: BoundResource, parameters: Parameters, problems: string[]): Condition[] {
+function readFilters(
+  resource: BoundResource,
+  shape: PublicShape,
+  parameters: Parameters,
+  problems: string[],
+): Condition[] {
   const allowed = resource.settings.query.filters;
   const conditions: Condition[] = [];
   for (const [name, given] of Object.entries(parameters)) {
     if (PAGING.includes(name as (typeof PAGING)[number]) || given === undefined) continue;
     const [, field = name, op = 'eq'] = /^([^[\]]+)\[([a-z]+)\]$/.exec(name) ?? [];
-    const mapped = allowed.includes(field) ? resource.mapping.field(field) : undefined;
-    if (!mapped) {
+    const mapped = shape.fields.get(field);
+    if (!mapped || !allowed.includes(mapped.name)) {
       problems.push(
-        `"${field}" is not a filter of ${resource.name}; filters: ${allowed.join(', ') || 'none'}`,
+        `"${field}" is not a filter of ${resource.name}; filters: ${shown(shape, allowed).join(', ') || 'none'}`,
       );
       continue;
     }
@@ -110,20 +132,33 @@ function filterValue(field: MappedField, text: string): Value | { problem: strin
   return 'problem' in result ? result : result.value;
 }
 
-function readSort(resource: BoundResource, text: string | undefined, problems: string[]): SortBy[] {
+/** The names under which a client knows these fields. */
+function shown(shape: PublicShape, fields: readonly string[]): string[] {
+  return fields.flatMap((field) => shape.nameOf(field) ?? []);
+}
+
+function readSort(
+  resource: BoundResource,
+  shape: PublicShape,
+  text: string | undefined,
+  problems: string[],
+): SortBy[] {
   const { sort: allowed, defaultSort } = resource.settings.query;
-  const { keyField } = resource.mapping;
+  const keyFields = resource.mapping.keys.map(({ name }) => name);
   const sort: SortBy[] = [];
-  for (const part of (text ?? defaultSort ?? keyField).split(',')) {
-    const field = part.replace(/^[-+]/, '');
-    if (field !== keyField && !allowed.includes(field)) {
-      problems.push(`cannot sort by "${field}"; sort fields: ${[keyField, ...allowed].join(', ')}`);
+  for (const part of (text ?? defaultSort ?? keyFields.join(',')).split(',')) {
+    const name = part.replace(/^[-+]/, '');
+    const field = text === undefined ? name : (shape.fields.get(name)?.name ?? '');
+    if (!keyFields.includes(field) && !allowed.includes(field)) {
+      const known = shown(shape, [...keyFields, ...allowed]);
+      problems.push(`cannot sort by "${name}"; sort fields: ${known.join(', ')}`);
     } else if (!sort.some((by) => by.field === field)) {
       sort.push({ field, descending: part.startsWith('-') });
     }
   }
   // The key makes the order total: pages never share or miss a record because of ties.
-  if (!sort.some((by) => by.field === keyField)) sort.push({ field: keyField, descending: false });
+  const missing = keyFields.filter((field) => !sort.some((by) => by.field === field));
+  sort.push(...missing.map((field) => ({ field, descending: false })));
   return sort;
 }
 

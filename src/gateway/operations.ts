@@ -215,7 +215,7 @@ function recordsWithin(
     create: async (record) => {
       const accepted = accept(runtime, record, 'create');
       const key = keyGiven(runtime, accepted);
-      const keyed = key === null ? accepted : { ...accepted, [mapping.keyField]: mapping.keyValue(key) };
+      const keyed = key === null ? accepted : { ...accepted, ...mapping.keyValues(key) };
       const made = await side.insert(stampTouched(runtime, keyed));
       wrote(mapping.keyOf(made));
       return made;
@@ -255,5 +255,5 @@ function accept(runtime: ResourceRuntime, record: PublicRecord, role: BodyRole):
 
 function keyGiven(runtime: ResourceRuntime, record: PublicRecord): Key | null {
   const { mapping } = runtime.resource;
-  return record[mapping.keyField] === undefined ? newKey(runtime) : mapping.keyOf(record);
+  return mapping.keyGiven(record) ?? newKey(runtime);
 }

@@ -1,9 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
-import { parseJson, stringifyJson, type Value } from '../domain/values.ts';
-import { acceptKey, acceptRecord, type BodyRole } from '../mapping/accept.ts';
+import { partText } from '../domain/keys.ts';
+import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
+import { acceptKey, type BodyRole } from '../mapping/accept.ts';
 import type { Key } from '../domain/words.ts';
+import type { Mapping } from '../mapping/mapping.ts';
+import type { BoundResource } from '../replication/resource.ts';
 import { ENVELOPES, publicError } from './envelope.ts';
+import { readMessage, withProblems, type Face } from './face.ts';
 import { once, type Answer } from './idempotency.ts';
 import { readListQuery } from './list-query.ts';
 import type { Match } from './match.ts';
@@ -17,7 +21,7 @@ export type ResourceMatch = Match & { kind: 'resource' };
 
 /** What the routes need of the process. */
 export interface RouteContext {
-  runtimeOf: (match: ResourceMatch) => ResourceRuntime | undefined;
+  runtimeOf: (match: { resource: BoundResource }) => ResourceRuntime | undefined;
   /** An operation with everything that it needs; undefined while the gateway does not serve. */
   operationOf: (match: Match & { kind: 'operation' }) => BoundOperation | undefined;
   matchOf: (request: FastifyRequest) => Match;
@@ -105,16 +109,17 @@ type Handler = (
 
 const HANDLERS: Readonly<Record<Verb, Handler>> = {
   async list(runtime, match, request, reply) {
-    const query = readListQuery(runtime.resource, request.query as Record<string, string>);
+    const { shape } = match.face;
+    const query = readListQuery(runtime.resource, request.query as Record<string, string>, shape);
     const { records, pagination, side } = await readList(runtime, query);
     const envelope = ENVELOPES[match.resource.settings.envelope];
     if (pagination.total !== undefined) void reply.header('x-total-count', pagination.total);
-    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.list(records, pagination)));
+    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.list(records.map((record) => shape.toPublic(record)), pagination)));
   },
   async detail(runtime, match, _request, reply) {
     const { record, side } = await readRecord(runtime, keyIn(runtime, match));
     const envelope = ENVELOPES[match.resource.settings.envelope];
-    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.record(record)));
+    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.record(match.face.shape.toPublic(record))));
   },
   create: async (...of) => await write('create', ...of),
   replace: async (...of) => await write('replace', ...of),
@@ -138,19 +143,16 @@ async function write(
 ): Promise<FastifyReply> {
   const { mapping, settings } = runtime.resource;
   const role = BODY_ROLES[verb];
-  const record = role ? readBody(runtime, request, role) : {};
-  const given = record[mapping.keyField] === undefined ? null : mapping.keyOf(record);
-  const key = match.key === null ? (given ?? newKey(runtime)) : keyIn(runtime, match);
-  if (match.key !== null && given !== null && given !== key) {
-    throw invalid([
-      { field: mapping.keyField, message: `is "${given}", but the path names "${key}"; an id cannot change` },
-    ]);
-  }
+  const { face } = match;
+  const record = role ? readBody(face, request, role) : {};
+  const key = match.key === null ? (mapping.keyGiven(record) ?? newKey(runtime)) : keyIn(runtime, match);
+  if (match.key !== null && key !== null) refuseOtherKey(mapping, key, record);
   const run = async (assigned: Key | null, repeated: boolean): Promise<Answer> => {
     const result = await runWrite(runtime, { verb, key: assigned, record, repeated });
     void reply.header('x-served-by', result.side);
     if (result.secondary) void reply.header('x-banyan-secondary', result.secondary);
-    const body = stringifyJson(ENVELOPES[settings.envelope].record(result.record));
+    const shown = verb === 'remove' ? face.shape.renamed(result.record) : face.shape.toPublic(result.record);
+    const body = stringifyJson(ENVELOPES[settings.envelope].record(shown));
     return { status: verb === 'create' ? 201 : 200, body };
   };
   const token = request.headers['idempotency-key'];
@@ -162,7 +164,7 @@ async function write(
   const asked = {
     token: String(token),
     method: request.method,
-    path: settings.path + (match.key ?? ''),
+    path: face.path + (match.key ?? ''),
     body: text,
     key,
   };
@@ -171,7 +173,22 @@ async function write(
   return send(reply, answer.status, answer.body);
 }
 
-function readBody(runtime: ResourceRuntime, request: FastifyRequest, role: BodyRole) {
+function refuseOtherKey(mapping: Mapping, key: Key, record: PublicRecord): void {
+  const named = mapping.keyValues(key);
+  const others = Object.keys(named).filter(
+    (field) => record[field] !== undefined && partText(record[field]) !== partText(named[field]),
+  );
+  if (others.length === 0) return;
+  throw withProblems(
+    'validation-failed',
+    others.map((field) => ({
+      field,
+      message: `is "${partText(record[field])}", but the path names "${partText(named[field])}"; an id cannot change`,
+    })),
+  );
+}
+
+function readBody(face: Face, request: FastifyRequest, role: BodyRole): PublicRecord {
   if (typeof request.body !== 'string') throw new BanyanError('invalid-json', 'the request has no body');
   let body: Value;
   try {
@@ -179,29 +196,21 @@ function readBody(runtime: ResourceRuntime, request: FastifyRequest, role: BodyR
   } catch (error) {
     throw new BanyanError('invalid-json', `the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
   }
-  const accepted = acceptRecord(runtime.resource.mapping, body, role);
-  if (!accepted.ok) throw invalid(accepted.problems);
-  return accepted.record;
-}
-
-function invalid(problems: readonly { field: string; message: string }[]): BanyanError {
-  const message = problems.map(({ field, message: text }) => (field ? `${field} ${text}` : text)).join('; ');
-  return new BanyanError('validation-failed', message, {
-    details: problems.map((problem) => ({ ...problem })),
-  });
+  return readMessage(face, body, role);
 }
 
 function keyIn(runtime: ResourceRuntime, match: ResourceMatch): Key {
-  const key = acceptKey(runtime.resource.mapping, match.key ?? '');
+  const { mapping } = runtime.resource;
+  const key = acceptKey(mapping, match.key ?? '');
   if (key === null)
     throw new BanyanError(
       'invalid-key',
-      `"${match.key}" is not an id of ${runtime.resource.name} (${runtime.resource.mapping.keyType})`,
+      `"${match.key}" is not an id of ${runtime.resource.name} (${mapping.keys.map(({ type }) => type).join('~')})`,
     );
   return key;
 }
 
-function send(reply: FastifyReply, status: number, body: string): FastifyReply {
+export function send(reply: FastifyReply, status: number, body: string): FastifyReply {
   return reply.code(status).header('content-type', JSON_TYPE).send(body);
 }
 

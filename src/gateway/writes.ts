@@ -30,9 +30,10 @@ export interface WriteResult {
 /** What the clocks of two machines may differ in rate over one deadline; ms. */
 const DRIFT = 50;
 
-/** A key for a create that names none; null where only the store can draw it (D1). */
+/** A key for a create that names none; null where only the store can draw it, or what it lacks of it (D1). */
 export function newKey({ resource }: ResourceRuntime): Key | null {
-  return resource.mapping.keyFromSequence ? null : timeOrderedId();
+  const { keyFromSequence, keys } = resource.mapping;
+  return keyFromSequence || keys.length > 1 ? null : timeOrderedId();
 }
 
 /**
@@ -81,17 +82,14 @@ async function writeUnmarked(runtime: ResourceRuntime, plan: WritePlan, request:
 /** R8: mark, check the clock, send, and say "done" only in time. */
 async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
   const { resource, syncer, replica } = runtime;
-  const { timeout, deadline } = resource.legacy.timing;
+  const { deadline } = resource.legacy.timing;
   const begun = performance.now();
   reach('write.before-mark');
   const marks = { resource: resource.name, keys: [request.key], replica, deadline };
   const [mark] = (await markLegacyWrite(resource.database, marks).catch(nothingSent)) as [string];
   reach('write.marked');
   const answered = (key: Key) => syncer.answered([{ id: mark, key }]);
-  // A process that was paused here might send when nobody waits for its mark any more.
-  const inTime = () => {
-    if (performance.now() + timeout + DRIFT > begun + deadline) throw new BanyanError('too-slow-to-send');
-  };
+  const inTime = stillInTime(resource.legacy, begun);
   let record: PublicRecord;
   try {
     record = await perform(runtime, resource.legacy, request, inTime);
@@ -112,8 +110,15 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: W
   return { record, side: plan.side };
 }
 
+/** Throws where a process was paused and might send when nobody waits for its mark any more. */
+export function stillInTime({ timing: { timeout, deadline } }: RecordSide, begun: number): () => void {
+  return () => {
+    if (performance.now() + timeout + DRIFT > begun + deadline) throw new BanyanError('too-slow-to-send');
+  };
+}
+
 /** The mark may be there or not; nothing was sent to legacy, so the client may be sure that nothing was done. */
-function nothingSent(error: unknown): never {
+export function nothingSent(error: unknown): never {
   if (isBanyanError(error, 'switching')) throw error;
   throw new BanyanError('control-unavailable', undefined, { cause: error });
 }
@@ -126,7 +131,7 @@ function unanswered(error: unknown, finish: () => unknown): unknown {
   return error;
 }
 
-function lateAnswer(resource: string): BanyanError {
+export function lateAnswer(resource: string): BanyanError {
   const message = `the answer of the write to ${resource} came after its deadline`;
   return new BanyanError('outcome-unknown', message, { outcome: 'unknown' });
 }
@@ -172,8 +177,7 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
       const made = (await side.get([key])).get(key);
       if (made) return made;
     }
-    const { keyField } = runtime.resource.mapping;
-    const keyed = key === null ? record : { [keyField]: runtime.resource.mapping.keyValue(key), ...record };
+    const keyed = key === null ? record : { ...runtime.resource.mapping.keyValues(key), ...record };
     return await side.insert(stampTouched(runtime, keyed));
   },
   replace: update,
@@ -181,7 +185,7 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
   async remove(runtime, side, { key, repeated }) {
     const removed = await side.table.remove(key as Key);
     if (!removed && !repeated) throw notFound(runtime, key);
-    return { [runtime.resource.mapping.keyField]: runtime.resource.mapping.keyValue(key as Key) };
+    return runtime.resource.mapping.keyValues(key as Key);
   },
 };
 

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError, isBanyanError, isPassing } from '../domain/errors.ts';
-import { compareKeys } from '../domain/model.ts';
 import { stringifyJson, type PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
@@ -176,7 +175,7 @@ async function keysOnlyInNew(
   const surplus: Key[] = [];
   for (let from = after; ;) {
     const keys = await next.table.scanKeys(from, settings.backfill.chunk);
-    const within = end === null ? keys : keys.filter((key) => compareKeys(mapping.keyType, key, end) <= 0);
+    const within = end === null ? keys : keys.filter((key) => mapping.compareKeys(key, end) <= 0);
     surplus.push(...within.filter((key) => !inLegacy.has(key)));
     if (keys.length === 0 || within.length < keys.length) return surplus;
     from = keys.at(-1) as Key;

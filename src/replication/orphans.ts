@@ -1,4 +1,3 @@
-import { compareKeys } from '../domain/model.ts';
 import type { Key } from '../domain/words.ts';
 import { deleteMarks, markForRepair } from '../state/journal.ts';
 import { pull } from './pull.ts';
@@ -35,7 +34,7 @@ async function* missingInNew({ legacy, new: next, mapping }: BoundResource): Asy
     if (last === undefined) return;
     const present = await next.table.get(keys);
     const missing = keys.filter((key) => !present.has(key));
-    if (missing.length > 0) yield missing.sort((a, b) => compareKeys(mapping.keyType, a, b));
+    if (missing.length > 0) yield missing.sort((a, b) => mapping.compareKeys(a, b));
     after = last;
   }
 }

@@ -1,8 +1,8 @@
 import { isBanyanError, isPassing } from '../domain/errors.ts';
+import { partText } from '../domain/keys.ts';
 import { MODES } from '../domain/modes.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import { otherSide, type Key, type ResourceName, type ResourceState } from '../domain/words.ts';
-import { keyText } from '../mapping/mapping.ts';
 import type { Log } from '../observability/log.ts';
 import { recordFailure } from '../state/failures.ts';
 import { dueKeys, orphanedMarks } from '../state/journal.ts';
@@ -96,7 +96,7 @@ export class Syncer {
   /** Syncs the records that these refer to, so that the other side accepts them. */
   async syncParents(records: Iterable<PublicRecord>): Promise<void> {
     for (const { field, resource } of this.options.resource.references) {
-      const keys = [...records].map((record) => keyText(record[field])).filter((key) => key !== '');
+      const keys = [...records].map((record) => partText(record[field])).filter((key) => key !== '');
       const parent = this.options.syncerOf(resource);
       if (parent && keys.length > 0) await parent.syncNow([...new Set(keys)]);
     }

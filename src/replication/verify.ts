@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError } from '../domain/errors.ts';
-import { compareKeys } from '../domain/model.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { beginVerify, saveVerify, type VerifyRun } from '../state/jobs.ts';
@@ -104,7 +103,7 @@ async function* mergeSides(
   for (;;) {
     const [a, b] = [left.buffered() ?? (await left.peek()), right.buffered() ?? (await right.peek())];
     if (!a && !b) return;
-    const order = !a ? 1 : !b ? -1 : compareKeys(mapping.keyType, a.key, b.key);
+    const order = !a ? 1 : !b ? -1 : mapping.compareKeys(a.key, b.key);
     if (order <= 0) left.advance();
     if (order >= 0) right.advance();
     const key = (order <= 0 ? a : b)?.key as Key;

@@ -7,8 +7,8 @@ export interface CapturedTable {
   resource: string;
   /** Table in the default schema of the gateway's account. */
   table: string;
-  /** Key column. */
-  key: string;
+  /** Key columns. */
+  keys: readonly string[];
 }
 
 const OPERATIONS = [
@@ -46,8 +46,8 @@ CREATE OR REPLACE FUNCTION ${functionName}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $banyan$${captureBody(captured)}$banyan$`;
 }
 
-function captureBody({ resource, key }: CapturedTable): string {
-  const column = quoteIdentifier(key);
+function captureBody({ resource, keys }: CapturedTable): string {
+  const key = keyInSql(keys);
   const name = quoteLiteral(resource);
   const insert = (rows: string) =>
     `INSERT INTO banyan.mark (resource, key, deadline, cause)
@@ -75,16 +75,23 @@ BEGIN
       here.name, here.mode, here.stage USING ERRCODE = 'BN001';
   END IF;
   IF TG_OP = 'INSERT' THEN
-    ${insert(`SELECT ${column}::text FROM new_rows`)}
+    ${insert(`SELECT ${key} FROM new_rows`)}
   ELSIF TG_OP = 'UPDATE' THEN
-    ${insert(`SELECT ${column}::text FROM new_rows UNION SELECT ${column}::text FROM old_rows`)}
+    ${insert(`SELECT ${key} FROM new_rows UNION SELECT ${key} FROM old_rows`)}
   ELSIF TG_OP = 'DELETE' THEN
-    ${insert(`SELECT ${column}::text FROM old_rows`)}
+    ${insert(`SELECT ${key} FROM old_rows`)}
   ELSE
     RAISE EXCEPTION 'BANYAN: TRUNCATE of % cannot be mirrored; use DELETE', TG_TABLE_NAME USING ERRCODE = 'BN002';
   END IF;
   RETURN NULL;
 END `;
+}
+
+/** The key's text as `joinKey` makes it; an UPDATE that changes a part of it so marks the old key and the new one. */
+function keyInSql(columns: readonly string[]): string {
+  const texts = columns.map((column) => `${quoteIdentifier(column)}::text`);
+  const escaped = texts.map((text) => `replace(replace(${text}, '%', '%25'), '~', '%7E')`);
+  return texts.length === 1 ? (texts[0] as string) : escaped.join(" || '~' || ");
 }
 
 /** Names of the capture triggers that a table lacks; empty when all are there, enabled and as they are made today. */

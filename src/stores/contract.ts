@@ -1,4 +1,6 @@
+import type { KeyPart } from '../domain/keys.ts';
 import type { ColumnSpec, KeyType } from '../domain/model.ts';
+import type { BanyanError } from '../domain/errors.ts';
 import type { Condition, ListQuery, Operator } from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import type { Row } from '../domain/values.ts';
@@ -40,6 +42,8 @@ export interface Capabilities {
   exactCount: boolean;
   /** Whether a key may be chosen by the gateway, or only the store draws it (D1). */
   assignsKeys: 'gateway-or-store' | 'store-only';
+  /** Whether `insertMany` can do all or none. Left out: it cannot. */
+  atomicInserts?: boolean;
   /** Whether a sequence can be set past the highest key (D3). */
   sequences: boolean;
   /** Whether the real columns can be read (`Table.describe`). */
@@ -48,12 +52,16 @@ export interface Capabilities {
   paths: boolean;
   /** Key types that `scan` returns in the order of `compareKeys`. */
   keyOrders: readonly KeyType[];
+  /** Whether a key may be made of several columns (`TableSpec.keys`). */
+  compositeKeys: boolean;
 }
 
 export interface TableSpec {
   /** Name of the table in the store; for `prisma` the database's name of the model's table. */
   name: string;
-  /** Name of the key column. */
+  /** The key columns, in order; one unless the key is composite. `joinKey` makes a `Key` of their texts. */
+  keys: readonly KeyPart[];
+  /** The first key column: all that a store without `capabilities.compositeKeys` needs to know. */
   key: string;
   keyType: KeyType;
   columns: readonly ColumnSpec[];
@@ -70,8 +78,18 @@ export interface ActualColumn {
 /** What a real table looks like; null where the store cannot say. */
 export interface ActualTable {
   columns: ActualColumn[];
-  /** Whether the key column alone is unique in the store. */
+  /** Whether the key columns, and no others, are unique together in the store. */
   keyIsUnique: boolean | null;
+}
+
+/** What became of one row of `insertMany`: the whole row as it is now, or why it is not there. */
+export type InsertOutcome = { row: Row } | { error: BanyanError };
+
+export interface InsertManyOptions {
+  /** All rows or none: a refusal of one is thrown. Needs `capabilities.atomicInserts`. */
+  atomic?: boolean;
+  /** Called right before every request to the store; what it throws keeps that request from being sent (R8). */
+  beforeRequest?: () => void;
 }
 
 export interface Table {
@@ -94,6 +112,11 @@ export interface Table {
 
   /** Creates one row; columns that are not given take the store's default. Answers the whole row. */
   insert(row: Row): Promise<Row>;
+  /**
+   * Creates rows as `insert` does, in as few requests as the store can, and answers for each in their order: a row that is
+   * refused keeps no other one out. Left out where the store has no better way than one by one (see insert-many.ts).
+   */
+  insertMany?(rows: readonly Row[], options?: InsertManyOptions): Promise<InsertOutcome[]>;
   /** Changes the given columns of one row in one atomic operation (R4). Answers the whole row, or null where there is none. */
   update(key: Key, changes: Row): Promise<Row | null>;
   /** Deletes one row. Answers whether there was one. */

@@ -1,4 +1,4 @@
-import { compareKeys } from '../../src/domain/model.ts';
+import { compareKeys } from '../../src/domain/keys.ts';
 import { afterRow, type ListQuery, type SortBy } from '../../src/domain/query.ts';
 import type { Row, Value } from '../../src/domain/values.ts';
 import type { Table } from '../../src/stores/contract.ts';

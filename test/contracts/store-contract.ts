@@ -2,13 +2,14 @@ import type { Test } from 'tap';
 import type { Sql } from '../../src/domain/sql.ts';
 import type { Capabilities, Store, Table } from '../../src/stores/contract.ts';
 import { bulkClaims } from './claims-bulk.ts';
+import { compositeClaims } from './claims-composite.ts';
 import { conditionClaims } from './claims-conditions.ts';
 import { failureClaims } from './claims-failures.ts';
 import { readClaims } from './claims-reads.ts';
 import { shapeClaims } from './claims-shape.ts';
 import { valueClaims } from './claims-values.ts';
 import { writeClaims } from './claims-writes.ts';
-import { CHILDREN, COUNTERS, NOTES, THINGS } from './tables.ts';
+import { CHILDREN, COUNTERS, NOTES, PLACES, THINGS } from './tables.ts';
 
 /** What the store under test may be unable to do because of the server that the test gives it, not by its own fault. */
 export type Limit =
@@ -51,6 +52,7 @@ export interface Context extends StoreUnderTest {
   notes: Table;
   counters: Table;
   children: Table;
+  places: Table;
 }
 
 /** What a case needs; it is skipped, with the reason, where that is missing. */
@@ -80,6 +82,7 @@ export async function storeContract(t: Test, open: () => Promise<StoreUnderTest>
     notes: store.table(NOTES.spec),
     counters: store.table(COUNTERS.spec),
     children: store.table(CHILDREN.spec),
+    places: store.table(PLACES.spec),
   };
   const cases: { title: string; needs: Needs; prove: (t: Test, context: Context) => Promise<void> }[] = [];
   const claim: Claim = (title, needs, prove) => cases.push({ title, needs, prove });
@@ -90,6 +93,7 @@ export async function storeContract(t: Test, open: () => Promise<StoreUnderTest>
     conditionClaims,
     writeClaims,
     bulkClaims,
+    compositeClaims,
     failureClaims,
   ])
     claims(claim);

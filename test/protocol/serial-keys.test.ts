@@ -68,6 +68,7 @@ const field = (name: string, more: Partial<FieldSpec>): FieldSpec => ({
 const model: ModelSpec = {
   name: 'Ticket',
   table: 'tickets',
+  keys: [{ name: 'id', type: 'int' }],
   key: 'id',
   keyType: 'int',
   keyFromSequence: true,
@@ -87,7 +88,7 @@ const mapping = new Mapping(model, { name: 'tickets', key: 'id' }, settings.fiel
 const tickets = bindResource(settings, mapping, stores, { legacy: timing, new: timing }, database, []);
 
 await migrateControl(database);
-await installCapture(database, { resource: 'tickets', table: 'tickets', key: 'id' });
+await installCapture(database, { resource: 'tickets', table: 'tickets', keys: ['id'] });
 await registerResources(database, ['tickets']);
 
 const place = { companies: tickets, binding: { database } } as unknown as Place;

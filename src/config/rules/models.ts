@@ -106,6 +106,21 @@ export function* columnsAreUnique(draft: Draft): Iterable<Finding> {
   }
 }
 
+/** A key with a column too many or too few would take different records for one. */
+export function* keysFitTheModel(draft: Draft): Iterable<Finding> {
+  for (const [name, { legacy, new: next }, fields] of resourcesWithFields(draft)) {
+    const parts = [...fields].filter(([, { key }]) => key).map(([field]) => field);
+    const given = typeof legacy?.key === 'string' ? 1 : (legacy?.key?.length ?? parts.length);
+    if (parts.length === 0 || given === parts.length) continue;
+    const found = given === 1 ? `${shown(legacy?.key)}, one column` : `${given} columns`;
+    const expected =
+      parts.length === 1
+        ? `one column: the id of ${next?.model} is "${parts[0]}"`
+        : `a list of ${parts.length} columns: the id of ${next?.model} is made of ${parts.join(', ')}`;
+    yield { path: ['resources', name, 'legacy', 'key'], at: 'value', found, expected };
+  }
+}
+
 function* resourcesWithFields(draft: Draft): Iterable<[string, Partly<ResourceInFile>, ModelOutline]> {
   for (const [name, resource] of resourcesOf(draft)) {
     const { store, model } = resource.new ?? {};
@@ -114,7 +129,7 @@ function* resourcesWithFields(draft: Draft): Iterable<[string, Partly<ResourceIn
   }
 }
 
-function fieldUses({ fields, query, shadow }: Partly<ResourceInFile>): FieldUse[] {
+function fieldUses({ fields, query, shadow, tenant, stamp }: Partly<ResourceInFile>): FieldUse[] {
   const keys = (path: string[], names: object | undefined) =>
     Object.keys(names ?? {}).map((field): FieldUse => ({ field, path: [...path, field], at: 'key' }));
   const items = (path: string[], names: readonly (string | undefined)[] | undefined) =>
@@ -123,6 +138,10 @@ function fieldUses({ fields, query, shadow }: Partly<ResourceInFile>): FieldUse[
     );
   return [
     ...keys(['fields', 'rename'], fields?.rename),
+    ...keys(['stamp'], stamp),
+    ...(tenant?.field === undefined
+      ? []
+      : [{ field: tenant.field, path: ['tenant', 'field'], at: 'value' as const }]),
     ...keys(['fields', 'types'], fields?.types),
     ...items(['query', 'filters'], query?.filters),
     ...items(['query', 'sort'], query?.sort),

@@ -1,3 +1,4 @@
+import * as callers from './callers.ts';
 import * as models from './models.ts';
 import * as operations from './operations.ts';
 import * as paths from './paths.ts';
@@ -26,6 +27,7 @@ export const RULES: readonly Rule[] = [
   models.tablesAreUnique,
   models.modelsAreUnique,
   models.fieldsExist,
+  models.keysFitTheModel,
   models.sortFieldsHaveOrder,
   models.columnsAreUnique,
   query.pageSizeIsWithinMaximum,
@@ -33,4 +35,12 @@ export const RULES: readonly Rule[] = [
   query.listsNameOnce,
   operations.operationResourcesAreKnown,
   operations.operationModulesExist,
+  operations.operationSidesAreClear,
+  operations.operationModesAreClear,
+  callers.authHasOneKeySource,
+  callers.publicKeyIsOne,
+  callers.algorithmsFitTheKeys,
+  callers.accessNeedsAuth,
+  callers.tenantsAreCertain,
+  callers.credentialsNeedNamedOrigins,
 ];

@@ -11,7 +11,7 @@ export const sequencesReady: Guard = {
     if (fixed.length === 0) return null;
     const names = fixed.map((side) => `${side.side} store "${side.store.name}"`).join(' and ');
     return {
-      reason: `the sequence of "${resource.mapping.keyField}" cannot be set through ${names}`,
+      reason: `the sequence of "${resource.mapping.keys.map(({ name }) => name).join(', ')}" cannot be set through ${names}`,
       clears: `set it by hand past the highest key at every switch, and say so: --force sequences-ready --reason "…"`,
       eta: null,
     };

@@ -10,22 +10,51 @@ import { toKey, toText } from './values.ts';
 const COMPARED_AS_TEXT = /(^|\.)(json|xml|citext|point|polygon|bpchar)(\[\])?$/;
 
 /**
+ * One statement that creates any number of rows with these columns, and answers them in their order. What is not among
+ * the columns takes the table's default.
+ */
+export function insertText(spec: TableSpec, columns: readonly WritableColumn[], returning: string): string {
+  const { names, arrays, places, casts } = textsOf(columns);
+  return (
+    `INSERT INTO ${quoteTable(spec.name)} (${names.join(', ')}) OVERRIDING SYSTEM VALUE ` +
+    `SELECT ${casts.join(', ')} FROM unnest(${arrays.join(', ')}) WITH ORDINALITY AS given (${places.join(', ')}, n) ` +
+    `ORDER BY n RETURNING ${returning}`
+  );
+}
+
+/** The array of each column. */
+export function insertParameters(
+  columns: readonly WritableColumn[],
+  specs: ReadonlyMap<string, ColumnSpec>,
+  rows: readonly Row[],
+): string[] {
+  return columns.map(({ name }) => {
+    const column = specs.get(name) as ColumnSpec;
+    return arrayLiteral(rows.map((row) => toText(column, row[name])));
+  });
+}
+
+/** Columns as names, as parameters, as names of the unnested values, and as values of the column's type. */
+function textsOf(columns: readonly WritableColumn[]) {
+  return {
+    names: columns.map((column) => quote(column.name)),
+    arrays: columns.map(({ castType }, index) => `$${index + 1}::${isList(castType) ? 'text' : castType}[]`),
+    places: columns.map((_, index) => `c${index + 1}`),
+    casts: columns.map(({ castType }, index) => `c${index + 1}${isList(castType) ? `::${castType}` : ''}`),
+  };
+}
+
+/**
  * One statement that makes any number of rows exist just as given: an array for each column. Nearly as fast as COPY, but
  * repeatable; a row that is already so is not written again.
  */
 export function upsertText(spec: TableSpec, columns: readonly WritableColumn[]): string {
-  const names = columns.map((column) => quote(column.name));
-  const arrays = columns.map(
-    ({ castType }, index) => `$${index + 1}::${isList(castType) ? 'text' : castType}[]`,
-  );
-  const places = columns.map((_, index) => `c${index + 1}`);
-  const casts = columns.map(
-    ({ castType }, index) => `c${index + 1}${isList(castType) ? `::${castType}` : ''}`,
-  );
+  const { names, arrays, places, casts } = textsOf(columns);
+  const keys = new Set(spec.keys.map(({ name }) => name));
   return (
     `INSERT INTO ${quoteTable(spec.name)} AS present (${names.join(', ')}) OVERRIDING SYSTEM VALUE ` +
     `SELECT ${casts.join(', ')} FROM unnest(${arrays.join(', ')}) AS given (${places.join(', ')}) ` +
-    `ON CONFLICT (${quote(spec.key)}) ${onConflict(columns.filter((column) => column.name !== spec.key))}`
+    `ON CONFLICT (${[...keys].map(quote).join(', ')}) ${onConflict(columns.filter(({ name }) => !keys.has(name)))}`
   );
 }
 
@@ -52,9 +81,6 @@ export function upsertParameters(
   specs: ReadonlyMap<string, ColumnSpec>,
   rows: readonly Row[],
 ): string[] {
-  const distinct = [...new Map(rows.map((row) => [toKey(row[spec.key]), row])).values()];
-  return columns.map(({ name }) => {
-    const column = specs.get(name) as ColumnSpec;
-    return arrayLiteral(distinct.map((row) => toText(column, row[name])));
-  });
+  const distinct = [...new Map(rows.map((row) => [toKey(spec.keys, row), row])).values()];
+  return insertParameters(columns, specs, distinct);
 }

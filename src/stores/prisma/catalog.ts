@@ -1,5 +1,6 @@
 import { BanyanError } from '../../domain/errors.ts';
 import type { Sql } from '../../domain/sql.ts';
+import { arrayLiteral } from '../../postgres/arrays.ts';
 import type { ActualTable, TableSpec } from '../contract.ts';
 import { quoteTable } from './conditions.ts';
 
@@ -10,10 +11,14 @@ SELECT a.attname::text AS name,
        NOT a.attnotnull AS nullable,
        a.atthasdef OR a.attidentity <> '' AS has_default,
        a.attgenerated <> '' AS generated,
-       a.attname = $2 AND EXISTS (
+       EXISTS (
          SELECT FROM pg_index i
           WHERE i.indrelid = a.attrelid AND i.indisunique AND i.indisvalid AND i.indimmediate
-            AND i.indpred IS NULL AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum
+            AND i.indpred IS NULL AND i.indnkeyatts = cardinality($2::text[])
+            AND i.indnkeyatts = (
+              SELECT count(*) FROM pg_attribute k
+               WHERE k.attrelid = i.indrelid AND k.attname::text = ANY ($2::text[])
+                 AND k.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1]))
        ) AS unique_key
   FROM pg_attribute a
  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
@@ -65,7 +70,8 @@ export async function writableColumns(sql: Sql, spec: TableSpec): Promise<Writab
 }
 
 async function readColumns(sql: Sql, spec: TableSpec): Promise<DescribedColumn[]> {
-  return (await sql.query<DescribedColumn>(DESCRIBE, [quoteTable(spec.name), spec.key])).rows;
+  const keys = arrayLiteral(spec.keys.map(({ name }) => name));
+  return (await sql.query<DescribedColumn>(DESCRIBE, [quoteTable(spec.name), keys])).rows;
 }
 
 /**

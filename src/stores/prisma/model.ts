@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { getDMMF } from '@prisma/get-dmmf';
 import { BanyanError } from '../../domain/errors.ts';
+import type { KeyPart } from '../../domain/keys.ts';
 import type { FieldSpec, KeyType, ModelSpec, ReferenceSpec, ValueType } from '../../domain/model.ts';
 
 type Datamodel = Extract<ReturnType<typeof getDMMF>, { datamodel: unknown }>['datamodel'];
@@ -70,17 +71,25 @@ function modelNamed(models: ReadonlyMap<string, Model>, name: string): Model {
 }
 
 function whyNoResource(model: Model): string | null {
-  if (model.primaryKey)
-    return `its id is made of several fields (${model.primaryKey.fields.join(', ')}), which is not supported yet`;
-  const key = model.fields.find((field) => field.isId);
-  if (!key) return 'no field is marked @id';
-  if (!KEY_TYPES[valueType(key)])
-    return `its id "${key.name}" is of type ${key.type}; it must be a String, Int or BigInt`;
-  return null;
+  const keys = keyFields(model);
+  if (keys.length === 0) return 'it has neither a field marked @id nor @@id';
+  const unfit = keys.find((key) => !KEY_TYPES[valueType(key)]);
+  if (!unfit) return null;
+  return `its id "${unfit.name}" is of type ${unfit.type}; it must be a String, Int or BigInt`;
+}
+
+/** The fields of the id, in its order. */
+function keyFields(model: Model): Field[] {
+  const names = model.primaryKey?.fields ?? model.fields.filter(({ isId }) => isId).map(({ name }) => name);
+  return names.map((name) => model.fields.find((field) => field.name === name) as Field);
 }
 
 function modelSpec(model: Model, { enums, models }: Datamodel): ModelSpec {
-  const key = model.fields.find((field) => field.isId) as Field;
+  const keys = keyFields(model).map((field) => ({
+    name: field.name,
+    type: KEY_TYPES[valueType(field)] as KeyType,
+  }));
+  const [first] = keys as [KeyPart];
   const values = new Map(
     enums.map((kind) => [kind.name, kind.values.map((value) => value.dbName ?? value.name)]),
   );
@@ -88,9 +97,10 @@ function modelSpec(model: Model, { enums, models }: Datamodel): ModelSpec {
   return {
     name: model.name,
     table: model.schema ? `${model.schema}.${table}` : table,
-    key: key.name,
-    keyType: KEY_TYPES[valueType(key)] as KeyType,
-    keyFromSequence: defaultFunction(key) === 'autoincrement',
+    keys,
+    key: first.name,
+    keyType: first.type,
+    keyFromSequence: keyFields(model).some((field) => defaultFunction(field) === 'autoincrement'),
     fields: model.fields
       .filter((field) => field.kind === 'scalar' || field.kind === 'enum')
       .map((field) => fieldSpec(field, values)),

@@ -22,10 +22,12 @@ export class PrismaStore implements Store {
     filterOperators: FILTER_OPERATORS,
     exactCount: true,
     assignsKeys: 'gateway-or-store',
+    atomicInserts: true,
     sequences: true,
     describesTables: true,
     paths: false,
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
+    compositeKeys: true,
   };
   readonly #database: PostgresDatabase;
 

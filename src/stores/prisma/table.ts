@@ -1,27 +1,40 @@
 import { isBanyanError } from '../../domain/errors.ts';
-import type { ColumnSpec } from '../../domain/model.ts';
+import { splitKey } from '../../domain/keys.ts';
+import type { ColumnSpec, KeyType } from '../../domain/model.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
 import type { Sql } from '../../domain/sql.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import { arrayLiteral } from '../../postgres/arrays.ts';
-import type { ActualTable, Table, TableSpec } from '../contract.ts';
+import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } from '../contract.ts';
 import { upsertParameters, upsertText } from './bulk.ts';
 import { advanceSequenceText, describeTable, writableColumns, type WritableColumn } from './catalog.ts';
 import { quote, quoteTable, StatementParts } from './conditions.ts';
-import { toKey } from './values.ts';
+import { insertRows } from './insert-rows.ts';
+import { toKey, toPart } from './values.ts';
 
 /** Name of the column that carries a list's total beside its rows. */
 const TOTAL = 'banyan total';
+
+/** Types in which arrays of a composite key's parts travel; any comparison with the columns uses their index. */
+const KEY_CASTS: Readonly<Record<KeyType, string>> = {
+  uuid: 'uuid',
+  int: 'bigint',
+  objectid: 'text',
+  text: 'text',
+};
 
 /** What a table's statements are made of; shared by all of its `within` copies. */
 interface Shape {
   spec: TableSpec;
   columns: ReadonlyMap<string, ColumnSpec>;
   table: string;
+  /** The key columns, quoted, as a list. */
   key: string;
-  /** The key as an expression whose order is that of `compareKeys`. */
-  orderedKey: string;
+  /** The key's parts as expressions whose order is that of `compareKeys`. */
+  orderedParts: readonly string[];
+  /** One `"name" = ` for each key column. */
+  equals: readonly string[];
   /** All columns, for SELECT and RETURNING. */
   list: string;
   /** Read from the catalog at the first bulk write. */
@@ -55,13 +68,12 @@ export class PrismaTable implements Table {
   }
 
   async get(keys: readonly Key[]): Promise<Map<Key, Row>> {
-    const { list, table, key } = this.#shape;
-    const [only] = keys;
-    if (only === undefined) return new Map();
-    const one = keys.length === 1;
-    const text = `SELECT ${list} FROM ${table} WHERE ${key} = ${one ? '$1' : 'ANY($1)'}`;
-    const { rows } = await this.#sql.query<Row>(text, [one ? only : arrayLiteral(keys)]);
-    return new Map(rows.map((row) => [toKey(row[this.spec.key]), row]));
+    const { list, table } = this.#shape;
+    if (keys.length === 0) return new Map();
+    const parts = this.#parts();
+    const text = `SELECT ${list} FROM ${table} WHERE ${this.#isOneOf(parts, keys)}`;
+    const { rows } = await this.#sql.query<Row>(text, parts.parameters);
+    return new Map(rows.map((row) => [toKey(this.spec.keys, row), row]));
   }
 
   async list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }> {
@@ -91,7 +103,7 @@ export class PrismaTable implements Table {
   }
 
   async scanKeys(after: Key | null, limit: number): Promise<Key[]> {
-    return (await this.#scan(this.#shape.key, after, limit)).map((row) => toKey(row[this.spec.key]));
+    return (await this.#scan(this.#shape.key, after, limit)).map((row) => toKey(this.spec.keys, row));
   }
 
   async count(where?: Condition): Promise<number> {
@@ -102,12 +114,12 @@ export class PrismaTable implements Table {
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {
-    const { key, table, orderedKey } = this.#shape;
+    const { key, table, orderedParts } = this.#shape;
     const parts = this.#parts();
     const condition = parts.where(where);
-    const text = `SELECT ${key} FROM ${table}${condition} ORDER BY ${orderedKey} LIMIT ${parts.place(String(limit))}`;
+    const text = `SELECT ${key} FROM ${table}${condition} ORDER BY ${orderedParts.join(', ')} LIMIT ${parts.place(String(limit))}`;
     const { rows } = await this.#sql.query<Row>(text, parts.parameters);
-    return rows.map((row) => toKey(row[this.spec.key]));
+    return rows.map((row) => toKey(this.spec.keys, row));
   }
 
   async insert(row: Row): Promise<Row> {
@@ -125,8 +137,14 @@ export class PrismaTable implements Table {
     return rows[0] as Row;
   }
 
+  async insertMany(rows: readonly Row[], options: InsertManyOptions = {}): Promise<InsertOutcome[]> {
+    const { columns: writable } = await this.#writable();
+    const { spec, columns, list } = this.#shape;
+    return await insertRows({ sql: this.#sql, spec, writable, columns, list }, rows, options);
+  }
+
   async update(key: Key, changes: Row): Promise<Row | null> {
-    const { table, list, key: keyName } = this.#shape;
+    const { table, list } = this.#shape;
     const given = Object.keys(changes).filter(
       (name) => changes[name] !== undefined && !this.#isOwnKey(name, changes, key),
     );
@@ -134,14 +152,15 @@ export class PrismaTable implements Table {
     const parts = this.#parts();
     const columns = given.map((name) => parts.assignment(name, changes[name]));
     const sets = columns.map(({ name, place }) => `${name} = ${place}`);
-    const text = `UPDATE ${table} SET ${sets.join(', ')} WHERE ${keyName} = ${parts.place(key)} RETURNING ${list}`;
+    const text = `UPDATE ${table} SET ${sets.join(', ')} WHERE ${this.#isOneOf(parts, [key])} RETURNING ${list}`;
     const { rows } = await this.#sql.query<Row>(text, parts.parameters);
     return rows[0] ?? null;
   }
 
   async remove(key: Key): Promise<boolean> {
-    const text = `DELETE FROM ${this.#shape.table} WHERE ${this.#shape.key} = $1`;
-    return (await this.#sql.query(text, [key])).rowCount > 0;
+    const parts = this.#parts();
+    const text = `DELETE FROM ${this.#shape.table} WHERE ${this.#isOneOf(parts, [key])}`;
+    return (await this.#sql.query(text, parts.parameters)).rowCount > 0;
   }
 
   async upsertMany(rows: readonly Row[]): Promise<void> {
@@ -158,30 +177,30 @@ export class PrismaTable implements Table {
 
   async removeMany(keys: readonly Key[]): Promise<void> {
     if (keys.length === 0) return;
-    await this.#sql.query(`DELETE FROM ${this.#shape.table} WHERE ${this.#shape.key} = ANY($1)`, [
-      arrayLiteral(keys),
-    ]);
+    const parts = this.#parts();
+    const text = `DELETE FROM ${this.#shape.table} WHERE ${this.#isOneOf(parts, keys)}`;
+    await this.#sql.query(text, parts.parameters);
   }
 
   async advanceSequence(): Promise<void> {
-    if (this.spec.keyType !== 'int') return;
-    const { table, key } = this.#shape;
-    await this.#sql.query(advanceSequenceText(table, key), [table, this.spec.key]);
+    const { table } = this.#shape;
+    for (const { name } of this.spec.keys.filter(({ type }) => type === 'int')) {
+      await this.#sql.query(advanceSequenceText(table, quote(name)), [table, name]);
+    }
   }
 
   async highestKey(): Promise<Key | null> {
-    const { table, key, orderedKey } = this.#shape;
-    const { rows } = await this.#sql.query<Row>(
-      `SELECT ${key} FROM ${table} ORDER BY ${orderedKey} DESC LIMIT 1`,
-    );
-    return rows[0] ? toKey(rows[0][this.spec.key]) : null;
+    const { table, key, orderedParts } = this.#shape;
+    const descending = orderedParts.map((part) => `${part} DESC`).join(', ');
+    const { rows } = await this.#sql.query<Row>(`SELECT ${key} FROM ${table} ORDER BY ${descending} LIMIT 1`);
+    return rows[0] ? toKey(this.spec.keys, rows[0]) : null;
   }
 
   async #scan(list: string, after: Key | null, limit: number): Promise<Row[]> {
-    const { table, orderedKey } = this.#shape;
+    const { table, orderedParts } = this.#shape;
     const parts = this.#parts();
-    const where = after === null ? '' : ` WHERE ${orderedKey} > ${parts.place(after)}`;
-    const text = `SELECT ${list} FROM ${table}${where} ORDER BY ${orderedKey} LIMIT ${parts.place(String(limit))}`;
+    const where = after === null ? '' : ` WHERE ${this.#isBeyond(parts, after)}`;
+    const text = `SELECT ${list} FROM ${table}${where} ORDER BY ${orderedParts.join(', ')} LIMIT ${parts.place(String(limit))}`;
     return (await this.#sql.query<Row>(text, parts.parameters)).rows;
   }
 
@@ -195,7 +214,34 @@ export class PrismaTable implements Table {
 
   /** The key is not set to itself: an identity column GENERATED ALWAYS would refuse even that. */
   #isOwnKey(name: string, row: Row, key: Key): boolean {
-    return name === this.spec.key && toKey(row[name]) === key;
+    const index = this.spec.keys.findIndex((part) => part.name === name);
+    return index >= 0 && toPart(row[name]) === splitKey(key, this.spec.keys.length)[index];
+  }
+
+  /** Condition for the rows of some keys, all of them in one parameter per key column. */
+  #isOneOf(parts: StatementParts, keys: readonly Key[]): string {
+    const { spec, key, equals } = this.#shape;
+    const [only, second] = keys;
+    if (only !== undefined && second === undefined) {
+      const texts = splitKey(only, spec.keys.length);
+      return equals.map((equal, index) => equal + parts.place(texts[index] as string)).join(' AND ');
+    }
+    if (spec.keys.length === 1) return `${key} = ANY(${parts.place(arrayLiteral(keys))})`;
+    const split = keys.map((each) => splitKey(each, spec.keys.length));
+    const arrays = spec.keys.map(
+      ({ type }, index) =>
+        `${parts.place(arrayLiteral(split.map((texts) => texts[index] as string)))}::${KEY_CASTS[type]}[]`,
+    );
+    return `(${key}) IN (SELECT * FROM unnest(${arrays.join(', ')}))`;
+  }
+
+  /** Condition for the rows beyond a key, part by part. */
+  #isBeyond(parts: StatementParts, after: Key): string {
+    const { spec, orderedParts } = this.#shape;
+    const places = splitKey(after, spec.keys.length).map((text) => parts.place(text));
+    return places.length === 1
+      ? `${orderedParts[0]} > ${places[0]}`
+      : `(${orderedParts.join(', ')}) > (${places.join(', ')})`;
   }
 
   #parts(): StatementParts {
@@ -204,13 +250,14 @@ export class PrismaTable implements Table {
 }
 
 function shapeOf(spec: TableSpec): Shape {
-  const key = quote(spec.key);
+  const names = spec.keys.map(({ name }) => quote(name));
   return {
     spec,
     columns: new Map(spec.columns.map((column) => [column.name, column])),
     table: quoteTable(spec.name),
-    key,
-    orderedKey: spec.keyType === 'text' ? `${key} COLLATE "C"` : key,
+    key: names.join(', '),
+    orderedParts: spec.keys.map(({ type }, index) => names[index] + (type === 'text' ? ' COLLATE "C"' : '')),
+    equals: names.map((name) => `${name} = `),
     list: spec.columns.map(selected).join(', '),
     writable: null,
   };

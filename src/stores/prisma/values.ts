@@ -1,6 +1,7 @@
 import { BanyanError } from '../../domain/errors.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
-import { isExactNumber, numberText, stringifyJson, type Value } from '../../domain/values.ts';
+import { isExactNumber, numberText, stringifyJson, type Row, type Value } from '../../domain/values.ts';
+import { joinKey, type KeyPart } from '../../domain/keys.ts';
 import type { Key } from '../../domain/words.ts';
 import { arrayLiteral } from '../../postgres/arrays.ts';
 
@@ -36,8 +37,15 @@ function scalarText(column: ColumnSpec, value: Exclude<Value, null>): string {
   throw misfit(column, value, `a value of type ${column.type}`);
 }
 
-/** The canonical text of a key that Postgres answered with. */
-export function toKey(value: Value | undefined): Key {
+/** The key of a row that Postgres answered with. */
+export function toKey(parts: readonly KeyPart[], row: Row): Key {
+  return parts.length === 1
+    ? toPart(row[(parts[0] as KeyPart).name])
+    : joinKey(parts.map(({ name }) => toPart(row[name])));
+}
+
+/** The canonical text of a part of a key. */
+export function toPart(value: Value | undefined): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || isExactNumber(value)) return numberText(value);
   throw new BanyanError('store-answer', `a key is neither text nor a number but ${stringifyJson(value)}`);

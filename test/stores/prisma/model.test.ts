@@ -46,9 +46,14 @@ model Tag {
   slug String @id
 }
 model Pair {
-  a Int
-  b Int
-  @@id([a, b])
+  a Int    @default(autoincrement())
+  b String
+  @@id([b, a])
+}
+model Measure {
+  device String
+  at     DateTime
+  @@id([device, at])
 }
 model Loose {
   code String @unique
@@ -100,21 +105,36 @@ t.test('each field has the column, type, limits and default that the database kn
   for (const field of fields) t.match(field, expected[field.name] as object, field.name);
 });
 
-t.test('a model without one id field is refused by name, and left out when nobody asks for it', async (t) => {
-  t.notOk((await readModels(SCHEMA)).has('Pair'));
-  await t.rejects(readModels(SCHEMA, ['Pair']), {
-    code: 'config-invalid',
-    message: /several fields \(a, b\)/,
-  });
-  await t.rejects(readModels(SCHEMA, ['Loose']), {
-    code: 'config-invalid',
-    message: /no field is marked @id/,
-  });
-  await t.rejects(readModels(SCHEMA, ['Clients']), {
-    code: 'config-invalid',
-    message: /no model "Clients"; it has Client, /,
+t.test('an id of several fields is a key of as many parts, in the order of @@id', async (t) => {
+  t.match((await readModels(SCHEMA)).get('Pair'), {
+    keys: [
+      { name: 'b', type: 'text' },
+      { name: 'a', type: 'int' },
+    ],
+    key: 'b',
+    keyType: 'text',
+    keyFromSequence: true,
   });
 });
+
+t.test(
+  'a model that no record can be found in is refused by name, and left out when nobody asks',
+  async (t) => {
+    t.notOk((await readModels(SCHEMA)).has('Measure'));
+    await t.rejects(readModels(SCHEMA, ['Measure']), {
+      code: 'config-invalid',
+      message: /its id "at" is of type DateTime; it must be a String, Int or BigInt/,
+    });
+    await t.rejects(readModels(SCHEMA, ['Loose']), {
+      code: 'config-invalid',
+      message: /neither a field marked @id nor @@id/,
+    });
+    await t.rejects(readModels(SCHEMA, ['Clients']), {
+      code: 'config-invalid',
+      message: /no model "Clients"; it has Client, /,
+    });
+  },
+);
 
 t.test('a schema that does not parse is refused in words of Prisma, with file and line', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-model-'));

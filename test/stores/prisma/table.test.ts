@@ -9,7 +9,13 @@ function column(name: string, type: ValueType = 'text', more: Partial<ColumnSpec
 }
 
 function spec(name: string, keyType: KeyType, ...columns: ColumnSpec[]): TableSpec {
-  return { name, key: 'id', keyType, columns: [column('id', keyType, { nullable: false }), ...columns] };
+  return {
+    name,
+    keys: [{ name: 'id', type: keyType }],
+    key: 'id',
+    keyType,
+    columns: [column('id', keyType, { nullable: false }), ...columns],
+  };
 }
 
 t.test('a row that is already as given is not written again by an upsert', async (t) => {

@@ -98,6 +98,7 @@ const spec: TableSpec = {
   name: 'every type',
   key: 'id',
   keyType: 'int',
+  keys: [{ name: 'id', type: 'int' }],
   columns: [{ name: 'id', type: 'int', list: false, nullable: false }, ...columns],
 };
 
@@ -139,6 +140,7 @@ t.test('a JSON null is kept where the column refuses NULL', async (t) => {
     name: 'papers',
     key: 'id',
     keyType: 'int',
+    keys: [{ name: 'id', type: 'int' }],
     columns: [
       { name: 'id', type: 'int', list: false, nullable: false },
       { name: 'body', type: 'json', list: false, nullable: false },

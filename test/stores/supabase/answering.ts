@@ -11,6 +11,7 @@ export const SPEC: TableSpec = {
   name: 'clients',
   key: 'id',
   keyType: 'uuid',
+  keys: [{ name: 'id', type: 'uuid' }],
   columns: [
     { name: 'id', type: 'uuid', list: false, nullable: false },
     { name: 'name', type: 'text', list: false, nullable: true },
