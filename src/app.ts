@@ -161,7 +161,7 @@ export class App {
 
   private matcherOf(binding: Binding): Matcher {
     for (const operation of binding.snapshot.operations) this.bindingOf.set(operation, binding);
-    return new Matcher(binding.snapshot, binding.resources.values());
+    return new Matcher(binding.snapshot, binding.resources.values(), binding.faces);
   }
 
   /** A resource in mode legacy needs no control database, but where resources are must have been read once. */

@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url';
 import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { ModelSpec } from '../domain/model.ts';
+import { openFaces, type Face } from '../gateway/face.ts';
 import type { OperationModule } from '../gateway/operations.ts';
 import { Mapping } from '../mapping/mapping.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
@@ -19,6 +20,8 @@ export interface Binding {
   database: PostgresDatabase;
   models: ReadonlyMap<string, ModelSpec>;
   resources: ReadonlyMap<string, BoundResource>;
+  /** How clients meet each resource, by its name. */
+  faces: ReadonlyMap<string, readonly Face[]>;
   /** The modules of operations, by the operation's name. */
   operations: ReadonlyMap<string, OperationModule>;
 }
@@ -63,8 +66,16 @@ export async function bindSnapshot(
     database,
     models,
     resources,
+    faces: await loadFaces(resources),
     operations: await loadOperations(snapshot),
   };
+}
+
+async function loadFaces(resources: ReadonlyMap<string, BoundResource>): Promise<Map<string, Face[]>> {
+  const faces = [...resources.values()].map(
+    async (resource) => [resource.name, await openFaces(resource)] as const,
+  );
+  return new Map(await Promise.all(faces));
 }
 
 async function loadOperations(snapshot: Snapshot): Promise<Map<string, OperationModule>> {

@@ -29,11 +29,31 @@ export interface ListQuery {
 /**
  * The condition "comes after this row in the sort order", for keyset pages. `values` are the row's values of the sort
  * fields, in the order of `sort`. Nulls are the greatest value, as in Postgres.
+ *
+ * Where the first field cannot be null beyond the row, its own bound is said once more by itself: an index is entered
+ * there, instead of being read from the beginning for every page.
  */
-export function afterRow(sort: readonly SortBy[], values: readonly Value[]): Condition {
+export function afterRow(
+  sort: readonly SortBy[],
+  values: readonly Value[],
+  nullable: (field: string) => boolean = () => true,
+): Condition {
+  const after = alternativesAfter(sort, values, nullable);
+  const [first] = sort;
+  const bound = values[0] ?? null;
+  if (!first || sort.length === 1 || bound === null || (!first.descending && nullable(first.field)))
+    return after;
+  return { and: [{ field: first.field, op: first.descending ? 'lte' : 'gte', value: bound }, after] };
+}
+
+function alternativesAfter(
+  sort: readonly SortBy[],
+  values: readonly Value[],
+  nullable: (field: string) => boolean,
+): Condition {
   const alternatives: Condition[] = [];
   sort.forEach((by, index) => {
-    const beyond = beyondValue(by, values[index] ?? null);
+    const beyond = beyondValue(by, values[index] ?? null, nullable(by.field));
     if (!beyond) return;
     const equal = sort.slice(0, index).map((earlier, at) => equals(earlier.field, values[at] ?? null));
     alternatives.push(equal.length ? { and: [...equal, beyond] } : beyond);
@@ -45,9 +65,10 @@ function equals(field: string, value: Value): Condition {
   return value === null ? { field, op: 'null', value: true } : { field, op: 'eq', value };
 }
 
-function beyondValue({ field, descending }: SortBy, value: Value): Condition | null {
+function beyondValue({ field, descending }: SortBy, value: Value, nullable: boolean): Condition | null {
   if (value === null) return descending ? { field, op: 'null', value: false } : null;
   if (descending) return { field, op: 'lt', value };
+  if (!nullable) return { field, op: 'gt', value };
   return {
     or: [
       { field, op: 'gt', value },

@@ -114,12 +114,25 @@ const HANDLERS: Readonly<Record<Verb, Handler>> = {
     const { records, pagination, side } = await readList(runtime, query);
     const envelope = ENVELOPES[match.resource.settings.envelope];
     if (pagination.total !== undefined) void reply.header('x-total-count', pagination.total);
-    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.list(records.map((record) => shape.toPublic(record)), pagination)));
+    return send(
+      reply.header('x-served-by', side),
+      200,
+      stringifyJson(
+        envelope.list(
+          records.map((record) => shape.toPublic(record)),
+          pagination,
+        ),
+      ),
+    );
   },
   async detail(runtime, match, _request, reply) {
     const { record, side } = await readRecord(runtime, keyIn(runtime, match));
     const envelope = ENVELOPES[match.resource.settings.envelope];
-    return send(reply.header('x-served-by', side), 200, stringifyJson(envelope.record(match.face.shape.toPublic(record))));
+    return send(
+      reply.header('x-served-by', side),
+      200,
+      stringifyJson(envelope.record(match.face.shape.toPublic(record))),
+    );
   },
   create: async (...of) => await write('create', ...of),
   replace: async (...of) => await write('replace', ...of),

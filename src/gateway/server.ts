@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { METHODS, type IncomingMessage } from 'node:http';
 import Fastify, { LogController, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../domain/configuration.ts';
+import { batchRoutes } from './batch-routes.ts';
 import { forwardRoutes, noRoute, refusal, type UpstreamPatience } from './forward.ts';
 import type { Match, Matcher } from './match.ts';
 import { resourceRoutes, sendError, type RouteContext } from './resource-routes.ts';
@@ -42,6 +43,9 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
     (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
   await app.register(async (scope) => {
     resourceRoutes(scope, { ...options, matchOf });
+  });
+  await app.register(async (scope) => {
+    batchRoutes(scope, { ...options, matchOf });
   });
   await app.register(async (scope) => ownRoutes(scope, options.ready));
   await app.register(async (scope) => {

@@ -1,4 +1,5 @@
 import type { ResourceSettings } from '../domain/configuration.ts';
+import type { BanyanError } from '../domain/errors.ts';
 import type { ReferenceSpec } from '../domain/model.ts';
 import type { ListQuery } from '../domain/query.ts';
 import { renameFields, type Condition } from '../domain/query.ts';
@@ -6,13 +7,17 @@ import type { Database, Sql } from '../domain/sql.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
-import type { Store, Table } from '../stores/contract.ts';
+import type { InsertManyOptions, Store, Table } from '../stores/contract.ts';
+import { insertMany } from '../stores/insert-many.ts';
 
 /** How long requests of one side's store take and when they can no longer land; milliseconds (A1). */
 export interface Timing {
   timeout: number;
   deadline: number;
 }
+
+/** What became of one record of many that were to be created. */
+export type CreateOutcome = { record: PublicRecord } | { error: BanyanError };
 
 /** One side of a resource, in public records. */
 export class RecordSide {
@@ -55,6 +60,15 @@ export class RecordSide {
 
   async insert(record: PublicRecord): Promise<PublicRecord> {
     return this.mapping.toRecord(this.side, await this.table.insert(this.mapping.toRow(this.side, record)));
+  }
+
+  /** Creates records; what became of each, in their order. */
+  async insertMany(records: readonly PublicRecord[], options: InsertManyOptions): Promise<CreateOutcome[]> {
+    const rows = records.map((record) => this.mapping.toRow(this.side, record));
+    const outcomes = await insertMany(this.table, rows, options);
+    return outcomes.map((outcome) =>
+      'error' in outcome ? outcome : { record: this.mapping.toRecord(this.side, outcome.row) },
+    );
   }
 
   async update(key: Key, changes: PublicRecord): Promise<PublicRecord | null> {

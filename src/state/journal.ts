@@ -65,6 +65,23 @@ export async function nameMark(sql: Sql, resource: ResourceName, id: string, key
   return rows[0]?.id ?? id;
 }
 
+/** The same for many marks and their keys, in one statement; the new marks' numbers by key. */
+export async function nameMarks(
+  sql: Sql,
+  resource: ResourceName,
+  named: readonly { id: string; key: Key }[],
+): Promise<Mark[]> {
+  const { rows } = await sql.query<Mark>(
+    `WITH named AS (SELECT * FROM unnest($2::bigint[], $3::text[]) AS t (id, key)),
+     gone AS (DELETE FROM banyan.mark AS m USING named WHERE m.id = named.id
+              RETURNING named.key AS key, m.replica, m.deadline)
+     INSERT INTO banyan.mark (resource, key, replica, deadline, cause)
+     SELECT $1, key, replica, deadline, 'write' FROM gone RETURNING id, key`,
+    [resource, named.map(({ id }) => id), named.map(({ key }) => key)],
+  );
+  return rows;
+}
+
 /**
  * R3, step 2: the marks that a sync of these keys may clear when it is through: finished ones (deadline passed, or
  * finished at once) and those that the caller knows to be answered because it wrote them itself.
