@@ -3,8 +3,11 @@ import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/
 import { BanyanError } from '../domain/errors.ts';
 import type { ModelSpec } from '../domain/model.ts';
 import { openFaces, type Face } from '../gateway/face.ts';
+import type { ResourceName } from '../domain/words.ts';
 import type { OperationModule } from '../gateway/operations.ts';
+import { idProblem, type IdForms } from '../mapping/ids.ts';
 import { Mapping } from '../mapping/mapping.ts';
+import { loadMappingModules } from './mapping-modules.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
 import { bindResource, referencesBetween, type BoundResource } from '../replication/resource.ts';
 import type { Store } from '../stores/contract.ts';
@@ -50,13 +53,16 @@ export async function bindSnapshot(
   const database = kept?.database ?? openControl(control);
   const models = await readModels(control.schema);
   const stores = openStores(snapshot, notice, before);
-  const resourceOfModel = new Map(snapshot.resources.map((settings) => [settings.new.model, settings.name]));
+  const forms = idFormsOf(snapshot, models);
+  // References are translated by the ids of other resources.
+  const sameIds =
+    kept && JSON.stringify([...forms]) === JSON.stringify([...idFormsOf(kept.snapshot, kept.models)]);
   const resources = new Map<string, BoundResource>();
   for (const settings of snapshot.resources) {
-    const same = kept && sameBut(settings, kept.resources.get(settings.name), stores, kept.stores);
+    const same = sameIds && sameBut(settings, kept.resources.get(settings.name), stores, kept.stores);
     resources.set(
       settings.name,
-      same || bindOne(settings, snapshot, models, stores, database, resourceOfModel),
+      same || (await bindOne(settings, { snapshot, models, stores, database, forms })),
     );
   }
   return {
@@ -125,19 +131,37 @@ function sameBut(
   return storesKept && plain(settings) === plain(bound.settings) ? bound : undefined;
 }
 
-function bindOne(
+/** What a resource is bound to. */
+interface Surroundings {
+  snapshot: Snapshot;
+  models: ReadonlyMap<string, ModelSpec>;
+  stores: ReadonlyMap<string, Store>;
+  database: PostgresDatabase;
+  forms: ReadonlyMap<ResourceName, IdForms>;
+}
+
+async function bindOne(
   settings: ResourceSettings,
-  snapshot: Snapshot,
-  models: ReadonlyMap<string, ModelSpec>,
-  stores: ReadonlyMap<string, Store>,
-  database: PostgresDatabase,
-  resourceOfModel: ReadonlyMap<string, string>,
-): BoundResource {
-  const model = models.get(settings.new.model);
-  if (!model)
-    throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
+  { snapshot, models, stores, database, forms }: Surroundings,
+): Promise<BoundResource> {
+  const model = modelOf(settings, models);
   const { legacy, new: next } = settings;
-  const mapping = new Mapping(model, { name: legacy.table, key: legacy.key }, settings.fields);
+  const resourceOfModel = new Map(snapshot.resources.map((other) => [other.new.model, other.name]));
+  const declared = Object.entries(settings.fields.references).map(([field, resource]) => ({
+    field,
+    resource,
+  }));
+  const references = [...referencesBetween(model.references, resourceOfModel), ...declared];
+  const mapping = new Mapping(model, { name: legacy.table, key: legacy.key }, settings.fields, {
+    ids: forms.get(settings.name),
+    references: new Map(
+      references.flatMap(({ field, resource }) => {
+        const target = forms.get(resource);
+        return target ? [[field, target] as const] : [];
+      }),
+    ),
+    modules: await loadMappingModules(settings),
+  });
   const timing = (store: string) => {
     const { timeout, deadline } = snapshot.stores[store] as { timeout: number; deadline: number };
     return { timeout, deadline };
@@ -148,8 +172,32 @@ function bindOne(
     { legacy: stores.get(legacy.store) as Store, new: stores.get(next.store) as Store },
     { legacy: timing(legacy.store), new: timing(next.store) },
     database,
-    referencesBetween(model.references, resourceOfModel),
+    references,
   );
+}
+
+function modelOf(settings: ResourceSettings, models: ReadonlyMap<string, ModelSpec>): ModelSpec {
+  const model = models.get(settings.new.model);
+  if (model) return model;
+  throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
+}
+
+/** The forms of each resource's ids; resources with composite keys have none of their own. */
+function idFormsOf(
+  snapshot: Snapshot,
+  models: ReadonlyMap<string, ModelSpec>,
+): ReadonlyMap<ResourceName, IdForms> {
+  const forms = new Map<ResourceName, IdForms>();
+  for (const settings of snapshot.resources) {
+    const { keys, keyType } = modelOf(settings, models);
+    if (keys.length > 1) continue;
+    const { public: shown, legacy, new: next } = settings.ids;
+    const own = { public: shown ?? keyType, legacy: legacy ?? keyType, new: next ?? keyType };
+    const problem = idProblem(own);
+    if (problem) throw new BanyanError('config-invalid', `ids of ${settings.name}: ${problem}`);
+    forms.set(settings.name, own);
+  }
+  return forms;
 }
 
 /** The longest deadline of any store: after it nothing that a stopped process sent can land any more (A1); ms. */

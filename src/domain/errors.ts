@@ -12,6 +12,8 @@ export interface ErrorEntry {
   remedy: string;
   /** Seconds after which trying again makes sense; sent as Retry-After. */
   retryAfter?: number;
+  /** What a caller is asked for, sent as WWW-Authenticate (RFC 6750, section 3). */
+  challenge?: string;
 }
 
 /** The error catalogue: every error that Banyan itself answers with. docs/errors.md is checked against it. */
@@ -55,6 +57,51 @@ export const ERRORS = {
     status: 429,
     title: 'Too many requests.',
     remedy: 'Wait for as many seconds as Retry-After says.',
+  },
+  'token-missing': {
+    status: 401,
+    title: 'This route wants to know who asks.',
+    remedy: 'Send a token of the configured issuer as "Authorization: Bearer …".',
+    challenge: 'Bearer',
+  },
+  'token-invalid': {
+    status: 401,
+    title: 'The token is not taken.',
+    remedy: 'Get a new token; the message says what is wrong with this one.',
+    challenge: 'Bearer error="invalid_token"',
+  },
+  'not-permitted': {
+    status: 403,
+    title: 'The caller has no role that may do this.',
+    remedy: 'Ask for one of the roles that details name; operators: see "roles" of the route.',
+    challenge: 'Bearer error="insufficient_scope"',
+  },
+  'claim-missing': {
+    status: 403,
+    title: 'The token lacks a claim that this route needs, or the claim does not fit its field.',
+    remedy: 'Get a token with the claim that the message names; operators: see "tenant" and "stamp" of the route.',
+    challenge: 'Bearer error="insufficient_scope"',
+  },
+  'other-tenant': {
+    status: 403,
+    title: 'The record names another tenant than the token.',
+    remedy: "Leave the field out: it is set from the token. A record's tenant never changes.",
+  },
+  'issuer-unavailable': {
+    status: 503,
+    title: 'The issuer of tokens cannot be asked, so that nobody can say who the caller is.',
+    remedy: 'Try again; operators: check auth.issuer and auth.jwks, and that the issuer answers.',
+    retryAfter: 1,
+  },
+  'id-untranslatable': {
+    status: 422,
+    title: 'An id has no form on the other side.',
+    remedy: 'Use an id that was made by this API; operators: see "ids" of the resource in routes.config.yaml.',
+  },
+  'mapping-failed': {
+    status: 502,
+    title: 'A module that translates fields failed on a record.',
+    remedy: 'Operators: correct the module of "fields.custom" that the message names, or the record.',
   },
   'not-found': {
     status: 404,
@@ -157,6 +204,21 @@ export const ERRORS = {
     title: 'The store answered with something that the gateway does not understand.',
     remedy: 'Operators: the log has the answer; "banyan check" compares the mapping with the tables.',
   },
+  'store-full': {
+    status: 507,
+    title: 'The store has no room for the write; nothing was changed.',
+    remedy: 'Try again later; operators: make room on the file system that the message names.',
+  },
+  'file-broken': {
+    status: 502,
+    title: 'The file that holds this resource is not what it should be; it is left as it is.',
+    remedy: 'Operators: repair the file at the line and column that the message names.',
+  },
+  'too-many-records': {
+    status: 422,
+    title: 'The store would have to be read as a whole to answer this.',
+    remedy: 'Use the filters and sort fields that details name; operators: declare what the API can do, or raise maxRecords.',
+  },
   'write-conflict': {
     status: 409,
     title: 'Another write to this record was under way.',
@@ -204,6 +266,12 @@ export const ERRORS = {
     status: 409,
     title: 'This operation is not available on the side where its resources live now.',
     remedy: 'Operators: give the operation a handler for that side.',
+  },
+  'service-failed': {
+    status: 502,
+    title: 'The service that runs this operation failed, or answered with something that is no JSON.',
+    remedy: "Try again; operators: check the operation's upstream and the service's own log.",
+    retryAfter: 1,
   },
   'config-invalid': {
     status: 500,
@@ -286,6 +354,8 @@ export function isPassing(error: unknown): boolean {
     'store-overloaded',
     'store-resting',
     'store-refused',
+    'store-full',
+    'file-broken',
     'write-conflict',
     'control-unavailable',
   );

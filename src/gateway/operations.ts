@@ -227,7 +227,7 @@ function recordsWithin(
       return changed;
     },
     remove: async (key) => {
-      if (!(await side.table.remove(key))) throw missing(key);
+      if (!(await side.remove(key))) throw missing(key);
       wrote(key);
     },
   };

@@ -1,4 +1,4 @@
-import { v7 as timeOrderedId } from 'uuid';
+import type { Caller } from '../domain/callers.ts';
 import type { WritePermit } from '../control/routes.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
@@ -6,6 +6,8 @@ import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { RecordSide } from '../replication/resource.ts';
 import { markLegacyWrite, nameMark } from '../state/journal.ts';
+import { isWithin, ownRecord, tenantOf, type Tenant } from './access.ts';
+import { refuseForeignParents } from './parents.ts';
 import { decidePlan, type Verb, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
@@ -18,6 +20,10 @@ export interface WriteRequest {
   record: PublicRecord;
   /** The same request may have been done before (its first attempt has no answer). */
   repeated: boolean;
+  /** Whose write it is: what he may not see is not there for him. */
+  caller: Caller;
+  /** Only on this side: elsewhere it fails with switching, and nothing is done. */
+  only?: Side;
 }
 
 export interface WriteResult {
@@ -32,21 +38,22 @@ const DRIFT = 50;
 
 /** A key for a create that names none; null where only the store can draw it, or what it lacks of it (D1). */
 export function newKey({ resource }: ResourceRuntime): Key | null {
-  const { keyFromSequence, keys } = resource.mapping;
-  return keyFromSequence || keys.length > 1 ? null : timeOrderedId();
+  return resource.mapping.newKey();
 }
 
 /**
  * Runs a write under the mode in force, held while the resource is being switched. A refusal of the stage check (R8, R9)
  * means that this replica's view was old: it is refreshed, and the write is decided anew.
  */
-export async function runWrite(runtime: ResourceRuntime, request: WriteRequest): Promise<WriteResult> {
+export async function runWrite(runtime: ResourceRuntime, asked: WriteRequest): Promise<WriteResult> {
   const { resource, routes } = runtime;
+  const request = await limited(runtime, asked);
   const until = performance.now() + resource.settings.switch.hold;
   for (;;) {
     const permit = await routes.beginWrite(resource.name, Math.max(0, until - performance.now()));
     const plan = decidePlan(request.verb, permit.state.mode, resource.settings) as WritePlan;
     try {
+      if (request.only && plan.side !== request.only) throw elsewhere(resource.name, plan.side);
       const result = await PERFORM[plan.mark](runtime, plan, request, permit);
       permit.end();
       return {
@@ -62,10 +69,28 @@ export async function runWrite(runtime: ResourceRuntime, request: WriteRequest):
   }
 }
 
+/** A write with what its caller's limits make of it. */
+interface LimitedWrite extends WriteRequest {
+  tenant: Tenant | null;
+}
+
+async function limited(runtime: ResourceRuntime, asked: WriteRequest): Promise<LimitedWrite> {
+  const { verb, caller, record, key } = asked;
+  const tenant = tenantOf(caller, runtime.resource);
+  if (verb === 'remove') return { ...asked, tenant };
+  const own = ownRecord(caller, runtime.resource, verb, record);
+  await refuseForeignParents(runtime, caller, own, key);
+  return { ...asked, record: own, tenant };
+}
+
+function elsewhere(resource: string, side: Side): BanyanError {
+  return new BanyanError('switching', `${resource} is on the ${side} side now; nothing was sent`);
+}
+
 type Perform = (
   runtime: ResourceRuntime,
   plan: WritePlan,
-  request: WriteRequest,
+  request: LimitedWrite,
   permit: WritePermit,
 ) => Promise<Omit<WriteResult, 'secondary'>>;
 
@@ -75,12 +100,12 @@ const PERFORM: Readonly<Record<WritePlan['mark'], Perform>> = {
   trigger: writeNew,
 };
 
-async function writeUnmarked(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
+async function writeUnmarked(runtime: ResourceRuntime, plan: WritePlan, request: LimitedWrite) {
   return { record: await perform(runtime, runtime.resource[plan.side], request), side: plan.side };
 }
 
 /** R8: mark, check the clock, send, and say "done" only in time. */
-async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
+async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: LimitedWrite) {
   const { resource, syncer, replica } = runtime;
   const { deadline } = resource.legacy.timing;
   const begun = performance.now();
@@ -137,7 +162,7 @@ export function lateAnswer(resource: string): BanyanError {
 }
 
 /** R9: the trigger checks the stage and leaves the mark in the write's own transaction. */
-async function writeNew(runtime: ResourceRuntime, plan: WritePlan, request: WriteRequest) {
+async function writeNew(runtime: ResourceRuntime, plan: WritePlan, request: LimitedWrite) {
   const record = await perform(runtime, runtime.resource.new, request);
   const key = runtime.resource.mapping.keyOf(record);
   if (plan.sync)
@@ -149,7 +174,7 @@ async function writeNew(runtime: ResourceRuntime, plan: WritePlan, request: Writ
 async function perform(
   runtime: ResourceRuntime,
   side: RecordSide,
-  request: WriteRequest,
+  request: LimitedWrite,
   inTime: () => void = () => undefined,
 ): Promise<PublicRecord> {
   inTime();
@@ -167,23 +192,23 @@ async function perform(
 type PerformVerb = (
   runtime: ResourceRuntime,
   side: RecordSide,
-  request: WriteRequest,
+  request: LimitedWrite,
 ) => Promise<PublicRecord>;
 
 const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
-  async create(runtime, side, { key, record, repeated }) {
+  async create(runtime, side, { key, record, repeated, tenant }) {
     if (repeated && key !== null) {
       // The first attempt may have made it: the same key is the same create.
       const made = (await side.get([key])).get(key);
-      if (made) return made;
+      if (made && isWithin(tenant, made)) return made;
     }
     const keyed = key === null ? record : { ...runtime.resource.mapping.keyValues(key), ...record };
     return await side.insert(stampTouched(runtime, keyed));
   },
   replace: update,
   change: update,
-  async remove(runtime, side, { key, repeated }) {
-    const removed = await side.table.remove(key as Key);
+  async remove(runtime, side, { key, repeated, tenant }) {
+    const removed = await side.remove(key as Key, tenant);
     if (!removed && !repeated) throw notFound(runtime, key);
     return runtime.resource.mapping.keyValues(key as Key);
   },
@@ -192,10 +217,10 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
 async function update(
   runtime: ResourceRuntime,
   side: RecordSide,
-  { key, record }: WriteRequest,
+  { key, record, tenant }: LimitedWrite,
 ): Promise<PublicRecord> {
   // R4: one operation of the primary; to read and write back would undo a change of another field made meanwhile.
-  const changed = await side.update(key as Key, stampTouched(runtime, record));
+  const changed = await side.update(key as Key, stampTouched(runtime, record), tenant);
   if (!changed) throw notFound(runtime, key);
   return changed;
 }

@@ -1,3 +1,4 @@
+import { partText, partValue } from '../domain/keys.ts';
 import type { ValueType } from '../domain/model.ts';
 import {
   canonicalDecimal,
@@ -8,6 +9,8 @@ import {
   type PublicRecord,
   type Value,
 } from '../domain/values.ts';
+import type { Key } from '../domain/words.ts';
+import { idIn, isOneForm, type IdForms } from './ids.ts';
 import type { MappedField, Mapping } from './mapping.ts';
 
 /** What is wrong with one field of a request's body. */
@@ -54,7 +57,13 @@ function requireFields(
 ): void {
   const named = new Set(problems.map(({ field }) => field));
   for (const field of mapping.fields) {
-    if (field.name === mapping.keyField || field.touched || record[field.name] !== undefined) continue;
+    if (
+      record[field.name] !== undefined ||
+      field.touched ||
+      field.owned ||
+      isMadeByGateway(mapping, field, role)
+    )
+      continue;
     if (field.nullable) {
       // A replacement sets what it does not name; a create leaves it to the store.
       if (role === 'replace') record[field.name] = null;
@@ -62,6 +71,11 @@ function requireFields(
       problems.push({ field: field.name, message: `is required (${describe(field)})` });
     }
   }
+}
+
+/** A key that a create leaves out is made for it; of a composite one, no part is. In a replacement the path has it. */
+function isMadeByGateway(mapping: Mapping, field: MappedField, role: BodyRole): boolean {
+  return mapping.isKeyField(field.name) && (role === 'replace' || mapping.keys.length === 1);
 }
 
 function unknownField(name: string, mapping: Mapping): string {
@@ -90,7 +104,7 @@ export function acceptValue(field: MappedField, value: Value): Result {
 
 function acceptScalar(field: MappedField, value: Value): Result {
   const problem = { problem: `must be ${describe(field)}` };
-  const read = READERS[field.type](value);
+  const read = field.ids && !isOneForm(field.ids) ? acceptId(field.ids, value) : READERS[field.type](value);
   if (read === undefined) return problem;
   if (typeof read === 'string') {
     if (read.includes('\u0000'))
@@ -100,6 +114,12 @@ function acceptScalar(field: MappedField, value: Value): Result {
   }
   if (field.precision && !fits(numberText(read as number), field.precision)) return problem;
   return { value: field.as === 'string' && field.type !== 'text' ? textIfNumber(read) : read };
+}
+
+/** An id in any of its forms: clients may still have the one of the other side. */
+function acceptId(forms: IdForms, value: Value): Value | undefined {
+  const id = idIn('public', forms, partText(value));
+  return id === null ? undefined : partValue(forms.public, id);
 }
 
 function textIfNumber(value: Value): Value {
@@ -198,10 +218,7 @@ export function describe(field: MappedField): string {
   return `${NAMES[field.type]}${limits}`;
 }
 
-/** A key from a path, canonical, or null where it is of another form. */
-export function acceptKey(mapping: Mapping, text: string): string | null {
-  if (mapping.keyType === 'uuid') return UUID.test(text) ? text.toLowerCase() : null;
-  if (mapping.keyType === 'objectid') return OBJECT_ID.test(text) ? text.toLowerCase() : null;
-  if (mapping.keyType === 'int') return INTEGER.test(text) ? BigInt(text).toString() : null;
-  return text.length > 0 && !text.includes('\u0000') ? text : null;
+/** A key from a path, in any form that its ids have; null where it fits none. */
+export function acceptKey(mapping: Mapping, text: string): Key | null {
+  return mapping.ids.fromPath(text);
 }

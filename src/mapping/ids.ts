@@ -92,6 +92,24 @@ export function translateId(from: KeyType, to: KeyType, id: string): string | nu
   return from === to ? id : (TRANSLATIONS[`${from}>${to}`]?.(id) ?? null);
 }
 
+/**
+ * An id, given in any of its forms, in the one that is wanted; null where it has none there. Its own form is the first
+ * that the text fits: the public one, then those of the sides.
+ */
+export function idIn(wanted: keyof IdForms, forms: IdForms, text: string): string | null {
+  for (const form of new Set([forms.public, forms.new, forms.legacy])) {
+    const canonical = canonicalId(form, text);
+    const id = canonical === null ? null : translateId(form, forms[wanted], canonical);
+    if (id !== null) return id;
+  }
+  return null;
+}
+
+/** Whether an id is the same text in all its forms. */
+export function isOneForm({ public: shown, legacy, new: next }: IdForms): boolean {
+  return shown === legacy && legacy === next;
+}
+
 /** What keeps ids of these forms from being used together, in words; null: nothing. */
 export function idProblem({ public: shown, legacy, new: next }: IdForms): string | null {
   if (legacy !== next && !TRANSLATIONS[`${legacy}>${next}`]) {
@@ -101,7 +119,9 @@ export function idProblem({ public: shown, legacy, new: next }: IdForms): string
   if (legacy !== next && [legacy, next].every((form) => form === 'int' || form === 'text')) {
     return 'integers and texts have different orders ("10" comes before "9"), so that both sides cannot be compared';
   }
-  return shown === legacy || shown === next ? null : `the public form must be that of a side: ${legacy} or ${next}`;
+  return shown === legacy || shown === next
+    ? null
+    : `the public form must be that of a side: ${legacy} or ${next}`;
 }
 
 /** Number within this second, from a random start as every ObjectId generator has it. */

@@ -1,62 +1,108 @@
 import type { FieldSettings } from '../domain/configuration.ts';
-import type { ColumnSpec, FieldSpec, KeyType, ModelSpec } from '../domain/model.ts';
-import {
-  exactNumber,
-  isExactNumber,
-  numberText,
-  type PublicRecord,
-  type Row,
-  type Value,
-} from '../domain/values.ts';
+import { partText, type KeyPart } from '../domain/keys.ts';
+import type { ColumnSpec, KeyType, ModelSpec, ValueType } from '../domain/model.ts';
+import type { Condition, SortBy } from '../domain/query.ts';
+import { isExactNumber, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
-import { columnName } from './naming.ts';
+import { conditionOn, sortOn } from './conditions.ts';
+import { CustomGroup, type CustomModule } from './custom.ts';
+import { columnSpec, mapField, type MappedField } from './field.ts';
+import { newId, type IdForms } from './ids.ts';
+import { RecordKeys } from './record-keys.ts';
+
+export type { MappedField } from './field.ts';
 
 /** A table as a side holds it, in the words of the store contract. */
 export interface MappedTable {
   name: string;
+  keys: KeyPart[];
   key: string;
   keyType: KeyType;
   columns: ColumnSpec[];
+  rest?: string;
 }
 
-/** A public field and its column on either side. */
-export interface MappedField extends FieldSpec {
-  columns: Record<Side, string>;
-  /** How a number stands in the public JSON. */
-  as: 'number' | 'string';
+/** What a mapping is made of beside its resource's own settings. */
+export interface MappingContext {
+  /** Forms of the record's own id; left out: those of the model everywhere. Not for composite keys. */
+  ids?: IdForms;
+  /** Forms of the ids of other resources, by the field that holds them. */
+  references?: ReadonlyMap<string, IdForms>;
+  /** Modules of `fields.custom`, in its order. */
+  modules?: readonly CustomModule[];
 }
+
+/** Where a row of a legacy document has the fields that no other field names. */
+const REST = '*';
+
+/** Settings that declare nothing. */
+export const NO_FIELD_SETTINGS: FieldSettings = {
+  case: 'none',
+  rename: {},
+  types: {},
+  references: {},
+  defaults: {},
+  constants: { legacy: {}, new: {} },
+  enums: {},
+  embed: {},
+  split: {},
+  custom: [],
+  rest: null,
+  drop: [],
+  nulls: 'null',
+};
 
 /**
  * The pure translation between a resource's public records and the rows of both sides. Declared, not coded: names by
- * case and rename, types from the model. Neither direction loses a value (test/mapping, property tests).
+ * case and rename, types from the model, ids by their forms. Neither direction loses a value (test/mapping, property
+ * tests).
  */
 export class Mapping {
+  /** The public fields of the key; one unless it is composite. */
+  readonly keys: readonly KeyPart[];
+  /** The first of them, which is the whole key unless it is composite. */
   readonly keyField: string;
-  readonly keyType: KeyType;
+  /** Translates keys between the public record, the text above the stores and the form of either side. */
+  readonly ids: RecordKeys;
+  /** Whether only a store can draw the key, or a part of it. */
   readonly keyFromSequence: boolean;
   readonly fields: readonly MappedField[];
   readonly tables: Record<Side, MappedTable>;
   private readonly byName: Map<string, MappedField>;
+  private readonly constants: Record<Side, Row>;
+  private readonly groups: readonly CustomGroup[];
 
-  constructor(model: ModelSpec, legacyTable: { name: string; key: string }, settings: FieldSettings) {
+  /** `key`: the legacy table's key columns, in the order of the model's key; a composite key without them goes by `case`. */
+  constructor(
+    model: ModelSpec,
+    legacyTable: { name: string; key: string | readonly string[] },
+    declared: Partial<FieldSettings>,
+    context: MappingContext = {},
+  ) {
+    const settings = { ...NO_FIELD_SETTINGS, ...declared };
+    const formsOf = (part: KeyPart): IdForms =>
+      (model.keys.length === 1 ? context.ids : context.references?.get(part.name)) ?? sameForms(part.type);
+    this.ids = new RecordKeys(model.keys.map((part) => ({ field: part.name, forms: formsOf(part) })));
+    this.keys = this.ids.parts.map(({ field, forms }) => ({ name: field, type: forms.public }));
     this.keyField = model.key;
-    this.keyType = model.keyType;
     this.keyFromSequence = model.keyFromSequence;
-    this.fields = model.fields.map((field) => mapField(field, model, legacyTable.key, settings));
+    const keyForms = new Map(this.ids.parts.map(({ field, forms }) => [field, forms]));
+    const legacyKeys = legacyKeyColumns(model, legacyTable.key);
+    const isPublic = ({ name }: { name: string }) => !Object.hasOwn(settings.constants.new, name);
+    this.fields = model.fields.filter(isPublic).map((field) => {
+      const ids = keyForms.get(field.name) ?? context.references?.get(field.name) ?? null;
+      const legacyKey = field.name === settings.rest ? REST : legacyKeys.get(field.name);
+      return mapField(field, { legacyKey, ids }, settings);
+    });
     this.byName = new Map(this.fields.map((field) => [field.name, field]));
+    this.groups = settings.custom.map((group, index) => new CustomGroup(group, customModule(context, index)));
+    this.constants = { legacy: settings.constants.legacy, new: newConstants(model, settings) };
     this.tables = {
       legacy: {
-        name: legacyTable.name,
-        key: legacyTable.key,
-        keyType: model.keyType,
-        columns: this.columns('legacy'),
+        ...this.table('legacy', legacyTable.name, this.legacyColumns(settings)),
+        ...(settings.rest === null ? {} : { rest: REST }),
       },
-      new: {
-        name: model.table,
-        key: this.column('new', model.key),
-        keyType: model.keyType,
-        columns: this.columns('new'),
-      },
+      new: this.table('new', model.table, this.newColumns(model, settings)),
     };
   }
 
@@ -64,82 +110,146 @@ export class Mapping {
     return this.byName.get(name);
   }
 
-  /** The column of a public field. */
-  column(side: Side, name: string): string {
-    return this.byName.get(name)?.columns[side] ?? name;
-  }
-
   /** The canonical key of a record. */
   keyOf(record: PublicRecord): Key {
-    return keyText(record[this.keyField]);
+    return this.ids.of(record);
   }
 
-  /** The value that a key has in a record. */
-  keyValue(key: Key): Value {
-    return this.keyType === 'int' ? exactNumber(key) : key;
+  /** The key of a record that may lack it, or a part of it: then null. */
+  keyGiven(record: PublicRecord): Key | null {
+    return this.keys.some(({ name }) => record[name] === undefined) ? null : this.keyOf(record);
+  }
+
+  /** A key for a record that has none; null where only a store can draw it, or what it lacks of it (D1). */
+  newKey(): Key | null {
+    const [part, ...more] = this.ids.parts;
+    return this.keyFromSequence || !part || more.length > 0 ? null : newId(part.forms);
+  }
+
+  /** The fields of a record that make its key. */
+  keyValues(key: Key): PublicRecord {
+    return this.ids.publicValues(key);
+  }
+
+  isKeyField(name: string): boolean {
+    return this.keys.some((part) => part.name === name);
+  }
+
+  /** The order in which both sides scan their keys. */
+  compareKeys(a: Key, b: Key): number {
+    return this.ids.compare(a, b);
   }
 
   /** A record, or some fields of one, as a row of a side. */
   toRow(side: Side, record: PublicRecord): Row {
-    const row: Row = {};
-    for (const field of this.fields) {
-      const value = record[field.name];
-      if (value !== undefined)
-        row[field.columns[side]] = field.as === 'string' ? numbersFromText(value) : value;
+    const row: Row = { ...this.constants[side] };
+    for (const { name, columns, codecs } of this.fields) {
+      const value = record[name];
+      const column = columns[side];
+      if (value === undefined || column === null) continue;
+      const codec = codecs[side];
+      const held = codec ? codec.toSide(value) : value;
+      if (held !== undefined) row[column] = held;
     }
+    if (side === 'legacy') for (const group of this.groups) group.write(record, row, this.shownKey(record));
     return row;
+  }
+
+  /** A condition on public fields as one on the columns of a side. Fails with invalid-query where the side cannot tell. */
+  condition(side: Side, where: Condition): Condition {
+    return conditionOn(side, where, (name) => this.byName.get(name));
+  }
+
+  /** A sort by public fields as one by the columns of a side. */
+  sort(side: Side, by: readonly SortBy[]): SortBy[] {
+    return sortOn(side, by, (name) => this.byName.get(name));
   }
 
   /** A row of a side as a public record with every field of the model; a column that the row lacks is null. */
   toRecord(side: Side, row: Row): PublicRecord {
     const record: PublicRecord = {};
-    for (const field of this.fields) {
-      const value = row[field.columns[side]] ?? null;
-      record[field.name] = field.as === 'string' ? numbersToText(value) : value;
+    for (const { name, columns, codecs } of this.fields) {
+      const column = columns[side];
+      const value = (column === null ? null : row[column]) ?? null;
+      const codec = codecs[side];
+      record[name] = codec ? codec.fromSide(value) : value;
     }
+    if (side === 'legacy') for (const group of this.groups) group.read(row, record, this.shownKey(record));
     return record;
   }
 
-  private columns(side: Side): ColumnSpec[] {
-    return this.fields.map(({ columns, type, list, nullable }) => ({
-      name: columns[side],
-      type,
-      list,
-      nullable,
+  /**
+   * Public fields that a change needs beside its own, because the side holds them together with those that it names; a
+   * side that holds every field by itself needs none.
+   */
+  heldTogether(side: Side, changes: PublicRecord): string[] {
+    if (side === 'new') return [];
+    const named = (name: string) => changes[name] !== undefined;
+    return this.groups
+      .filter(({ fields }) => fields.some(named))
+      .flatMap(({ fields }) => fields.filter((name) => !named(name)));
+  }
+
+  private shownKey(record: PublicRecord): string {
+    return this.keys.map(({ name }) => partText(record[name])).join('~');
+  }
+
+  private table(side: Side, name: string, columns: ColumnSpec[]): MappedTable {
+    const keys = this.ids.parts.map(({ field, forms }) => ({
+      name: this.byName.get(field)?.columns[side] ?? field,
+      type: forms[side],
     }));
+    const [{ name: key, type: keyType }] = keys as [KeyPart];
+    return { name, keys, key, keyType, columns };
+  }
+
+  private legacyColumns({ rest, constants }: FieldSettings): ColumnSpec[] {
+    const own = this.fields.filter(({ name }) => name !== rest).map((field) => columnSpec('legacy', field));
+    const fixed = Object.entries(constants.legacy).map(([name, value]) => constantColumn(name, value));
+    const custom = this.groups.flatMap(({ columns }) => columns);
+    return [...own.filter((column) => column !== null), ...custom, ...fixed];
+  }
+
+  private newColumns(model: ModelSpec, { constants }: FieldSettings): ColumnSpec[] {
+    const hidden = model.fields
+      .filter(({ name }) => Object.hasOwn(constants.new, name))
+      .map(({ column, type, list, nullable }) => ({ name: column, type, list, nullable }));
+    const own = this.fields.map((field) => columnSpec('new', field));
+    return [...own.filter((column) => column !== null), ...hidden];
   }
 }
 
-function mapField(
-  field: FieldSpec,
-  model: ModelSpec,
-  legacyKey: string,
-  settings: FieldSettings,
-): MappedField {
-  const declared = settings.types[field.name];
-  const legacy =
-    settings.rename[field.name] ??
-    (field.name === model.key ? legacyKey : columnName(field.name, settings.case));
-  return {
-    ...field,
-    type: declared?.type ?? field.type,
-    as: declared?.as ?? 'number',
-    columns: { legacy, new: field.column },
-  };
+function sameForms(form: KeyType): IdForms {
+  return { public: form, legacy: form, new: form };
 }
 
-/** A key's canonical text: UUIDs in lower case, integers in decimal. */
-export function keyText(value: Value | undefined): Key {
-  if (typeof value === 'number' || isExactNumber(value)) return numberText(value);
-  return typeof value === 'string' ? value : '';
+/** The legacy column of each key field that has one of its own. */
+function legacyKeyColumns(model: ModelSpec, columns: string | readonly string[]): Map<string, string> {
+  const composite = model.keys.length > 1;
+  if (typeof columns === 'string') return new Map(composite ? [] : [[model.key, columns]]);
+  return new Map(model.keys.flatMap(({ name }, index) => (columns[index] ? [[name, columns[index]]] : [])));
 }
 
-function numbersToText(value: Value): Value {
-  if (Array.isArray(value)) return value.map(numbersToText);
-  return typeof value === 'number' || isExactNumber(value) ? numberText(value) : value;
+function newConstants({ fields }: ModelSpec, { constants }: FieldSettings): Row {
+  const columns = new Map(fields.map(({ name, column }) => [name, column]));
+  return Object.fromEntries(
+    Object.entries(constants.new).map(([name, value]) => [columns.get(name) ?? name, value]),
+  );
 }
 
-function numbersFromText(value: Value): Value {
-  if (Array.isArray(value)) return value.map(numbersFromText);
-  return typeof value === 'string' ? exactNumber(value) : value;
+function customModule({ modules }: MappingContext, index: number): CustomModule {
+  const module = modules?.[index];
+  if (!module) throw new RangeError(`the module of custom group ${index} was not loaded`);
+  return module;
+}
+
+/** The type of a legacy column that only has a constant. */
+function constantColumn(name: string, value: Value): ColumnSpec {
+  return { name, type: constantType(value), list: false, nullable: value === null };
+}
+
+function constantType(value: Value): ValueType {
+  if (typeof value === 'boolean') return 'boolean';
+  if (typeof value === 'number' || isExactNumber(value)) return 'decimal';
+  return typeof value === 'object' && value !== null ? 'json' : 'text';
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError, isBanyanError, isPassing } from '../domain/errors.ts';
 import { stringifyJson, type PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
+import { isForeign } from '../mapping/record-keys.ts';
 import { reach } from '../observability/failpoints.ts';
 import {
   clearSetAside,
@@ -47,7 +48,7 @@ export async function backfill(
   let chunks: ReadAhead | undefined;
   try {
     if (progress.lastKey === null) {
-      progress.total = await resource.legacy.table.count();
+      progress.total = await resource.legacy.count();
       await clearSetAside(database, name, null);
     }
     options.onProgress?.(progress);
@@ -89,6 +90,11 @@ interface Chunk {
   surplus: Key[];
   /** The last key; null: the stretch goes to the end of both sides. */
   end: Key | null;
+  /**
+   * How far both sides are done with it: the last key that has a form on the new side. Legacy ids that have none there
+   * have no place in its order.
+   */
+  settled: Key | null;
 }
 
 /**
@@ -103,7 +109,7 @@ class ReadAhead {
 
   constructor(resource: BoundResource, after: Key | null) {
     this.resource = resource;
-    this.coming = this.begin(after);
+    this.coming = this.begin(after, after);
   }
 
   /** The next chunk; begins to read the one after it. */
@@ -111,7 +117,7 @@ class ReadAhead {
     const chunk = await this.coming;
     for (const counted of this.counted) takeOver(chunk.note, counted);
     this.counted = [];
-    if (chunk.end !== null) this.coming = this.begin(chunk.end);
+    if (chunk.end !== null) this.coming = this.begin(chunk.end, chunk.settled);
     return chunk;
   }
 
@@ -125,25 +131,34 @@ class ReadAhead {
     await this.coming.catch(() => undefined);
   }
 
-  private begin(after: Key | null): Promise<Chunk> {
-    const chunk = readChunk(this.resource, after);
+  private begin(after: Key | null, settled: Key | null): Promise<Chunk> {
+    const chunk = readChunk(this.resource, after, settled);
     // A failure is met when the chunk is needed; until then it must not count as unhandled.
     chunk.catch(() => undefined);
     return chunk;
   }
 }
 
-async function readChunk(resource: BoundResource, after: Key | null): Promise<Chunk> {
+async function readChunk(
+  resource: BoundResource,
+  after: Key | null,
+  settledBefore: Key | null,
+): Promise<Chunk> {
   const { database, name, settings } = resource;
   // R22: the counters of the whole resource, before the read: the chunk's keys are not known yet.
   const note = await noteSlots(database, name, null);
   reach('backfill.noted');
   const records = await resource.legacy.scan(after, settings.backfill.chunk);
   const byKey = new Map(records.map((record) => [resource.mapping.keyOf(record), record]));
-  const end = records.length > 0 ? resource.mapping.keyOf(records.at(-1) as PublicRecord) : null;
-  const surplus = await keysOnlyInNew(resource, after, end, byKey);
+  const end = [...byKey.keys()].at(-1) ?? null;
+  const settled = [...byKey.keys()].findLast((key) => !isForeign(key)) ?? settledBefore;
+  // A stretch of ids that the new side cannot have lies nowhere there.
+  const nowhere = end !== null && settled === settledBefore;
+  const surplus = nowhere
+    ? []
+    : await keysOnlyInNew(resource, settledBefore, end === null ? null : settled, byKey);
   reach('backfill.read');
-  return { note, records: byKey, surplus, end };
+  return { note, records: byKey, surplus, end, settled };
 }
 
 /** One chunk; false after the last one. Moves `progress` on. */
@@ -158,7 +173,7 @@ async function copyChunk(
   await pullRest(resource, left, chunks, options);
   progress.setAside += await refusedOnes(resource, chunk.records, left.refused);
   if (chunk.end === null) return false;
-  progress.lastKey = chunk.end;
+  progress.lastKey = chunk.settled;
   progress.visited += chunk.records.size;
   // Rows that were created while it ran are visited too.
   progress.total = Math.max(progress.total, progress.visited);
@@ -174,7 +189,7 @@ async function keysOnlyInNew(
 ): Promise<Key[]> {
   const surplus: Key[] = [];
   for (let from = after; ;) {
-    const keys = await next.table.scanKeys(from, settings.backfill.chunk);
+    const keys = await next.scanKeys(from, settings.backfill.chunk);
     const within = end === null ? keys : keys.filter((key) => mapping.compareKeys(key, end) <= 0);
     surplus.push(...within.filter((key) => !inLegacy.has(key)));
     if (keys.length === 0 || within.length < keys.length) return surplus;

@@ -29,10 +29,10 @@ export async function findOrphans(resource: BoundResource, marks: readonly strin
 async function* missingInNew({ legacy, new: next, mapping }: BoundResource): AsyncGenerator<Key[]> {
   let after: Key | null = null;
   for (;;) {
-    const keys: Key[] = await legacy.table.scanKeys(after, PAGE);
+    const keys: Key[] = await legacy.scanKeys(after, PAGE);
     const last = keys.at(-1);
     if (last === undefined) return;
-    const present = await next.table.get(keys);
+    const present = await next.get(keys);
     const missing = keys.filter((key) => !present.has(key));
     if (missing.length > 0) yield missing.sort((a, b) => mapping.compareKeys(a, b));
     after = last;

@@ -1,10 +1,9 @@
 import type { ResourceSettings } from '../domain/configuration.ts';
-import type { BanyanError } from '../domain/errors.ts';
+import { BanyanError } from '../domain/errors.ts';
 import type { ReferenceSpec } from '../domain/model.ts';
-import type { ListQuery } from '../domain/query.ts';
-import { renameFields, type Condition } from '../domain/query.ts';
+import type { Condition, ListQuery } from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
-import type { PublicRecord } from '../domain/values.ts';
+import { sameValue, type PublicRecord, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { InsertManyOptions, Store, Table } from '../stores/contract.ts';
@@ -14,6 +13,12 @@ import { insertMany } from '../stores/insert-many.ts';
 export interface Timing {
   timeout: number;
   deadline: number;
+}
+
+/** What a record must hold to be changed or deleted; one that does not is as if it were not there. */
+export interface FieldValue {
+  field: string;
+  value: Value;
 }
 
 /** What became of one record of many that were to be created. */
@@ -41,21 +46,44 @@ export class RecordSide {
   }
 
   async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
-    const rows = await this.table.get(keys);
-    return new Map([...rows].map(([key, row]) => [key, this.mapping.toRecord(this.side, row)]));
+    const rows = await this.table.get(this.ownKeys(keys));
+    return new Map(
+      [...rows].map(([own, row]) => [
+        this.mapping.ids.fromSide(this.side, own),
+        this.mapping.toRecord(this.side, row),
+      ]),
+    );
   }
 
   async list(query: ListQuery): Promise<{ records: PublicRecord[]; total: number | null }> {
     const { rows, total } = await this.table.list({
       ...query,
-      where: query.where && this.condition(query.where),
-      sort: query.sort.map((by) => ({ ...by, field: this.mapping.column(this.side, by.field) })),
+      where: query.where && this.mapping.condition(this.side, query.where),
+      sort: this.mapping.sort(this.side, query.sort),
     });
     return { records: rows.map((row) => this.mapping.toRecord(this.side, row)), total };
   }
 
   async scan(after: Key | null, limit: number): Promise<PublicRecord[]> {
-    return (await this.table.scan(after, limit)).map((row) => this.mapping.toRecord(this.side, row));
+    const rows = await this.table.scan(this.position(after), limit);
+    return rows.map((row) => this.mapping.toRecord(this.side, row));
+  }
+
+  /** Keys only, as `scan`. */
+  async scanKeys(after: Key | null, limit: number): Promise<Key[]> {
+    const own = await this.table.scanKeys(this.position(after), limit);
+    return own.map((key) => this.mapping.ids.fromSide(this.side, key));
+  }
+
+  /** Exact number of records. */
+  async count(where?: Condition): Promise<number> {
+    return await this.table.count(where && this.mapping.condition(this.side, where));
+  }
+
+  /** Keys of the records that hold for a condition (D2). */
+  async keysWhere(where: Condition, limit: number): Promise<Key[]> {
+    const own = await this.table.keysWhere(this.mapping.condition(this.side, where), limit);
+    return own.map((key) => this.mapping.ids.fromSide(this.side, key));
   }
 
   async insert(record: PublicRecord): Promise<PublicRecord> {
@@ -71,9 +99,40 @@ export class RecordSide {
     );
   }
 
-  async update(key: Key, changes: PublicRecord): Promise<PublicRecord | null> {
-    const row = await this.table.update(key, this.mapping.toRow(this.side, changes));
+  /** Changes some fields of a record. Null where there is none. */
+  async update(
+    key: Key,
+    changes: PublicRecord,
+    must: FieldValue | null = null,
+  ): Promise<PublicRecord | null> {
+    const own = this.mapping.ids.onSide(this.side, key);
+    if (own === null || !(await this.mayHold(key, must))) return null;
+    const row = await this.table.update(
+      own,
+      this.mapping.toRow(this.side, await this.completed(key, changes)),
+      ...this.conditions(must),
+    );
     return row && this.mapping.toRecord(this.side, row);
+  }
+
+  /** Deletes a record. Answers whether there was one. */
+  async remove(key: Key, must: FieldValue | null = null): Promise<boolean> {
+    const own = this.mapping.ids.onSide(this.side, key);
+    if (own === null || !(await this.mayHold(key, must))) return false;
+    return await this.table.remove(own, ...this.conditions(must));
+  }
+
+  /** What the store checks in the same operation, so that nothing can come between. */
+  private conditions(must: FieldValue | null): [] | [Condition] {
+    if (!must || !this.store.capabilities.conditionalWrites) return [];
+    return [this.mapping.condition(this.side, { ...must, op: 'eq' })];
+  }
+
+  /** Where the store cannot check, a look before: only a record that was deleted and made anew between could deceive it. */
+  private async mayHold(key: Key, must: FieldValue | null): Promise<boolean> {
+    if (!must || this.store.capabilities.conditionalWrites) return true;
+    const present = (await this.get([key])).get(key);
+    return present !== undefined && sameValue(present[must.field], must.value);
   }
 
   async upsertMany(records: readonly PublicRecord[]): Promise<void> {
@@ -82,11 +141,31 @@ export class RecordSide {
   }
 
   async removeMany(keys: readonly Key[]): Promise<void> {
-    if (keys.length > 0) await this.table.removeMany(keys);
+    const own = this.ownKeys(keys);
+    if (own.length > 0) await this.table.removeMany(own);
   }
 
-  private condition(where: Condition): Condition {
-    return renameFields(where, (field) => this.mapping.column(this.side, field));
+  /** Keys in the side's own form; one that has none there is the key of no record there. */
+  private ownKeys(keys: readonly Key[]): Key[] {
+    return keys.map((key) => this.mapping.ids.onSide(this.side, key)).filter((own) => own !== null);
+  }
+
+  /** Where a scan goes on: after the record of this key. */
+  private position(after: Key | null): Key | null {
+    const own = after === null ? null : this.mapping.ids.onSide(this.side, after);
+    if (after === null || own !== null) return own;
+    throw new BanyanError(
+      'id-untranslatable',
+      `"${after}" has no form on the ${this.side} side, and so no place in its order`,
+    );
+  }
+
+  /** With what the side holds together with the changed fields, as it is now: one column may be made of several fields. */
+  private async completed(key: Key, changes: PublicRecord): Promise<PublicRecord> {
+    const missing = this.mapping.heldTogether(this.side, changes);
+    if (missing.length === 0) return changes;
+    const present = (await this.get([key])).get(key) ?? {};
+    return { ...Object.fromEntries(missing.map((name) => [name, present[name] ?? null])), ...changes };
   }
 }
 

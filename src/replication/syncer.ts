@@ -1,8 +1,8 @@
 import { isBanyanError, isPassing } from '../domain/errors.ts';
-import { partText } from '../domain/keys.ts';
 import { MODES } from '../domain/modes.ts';
 import type { PublicRecord } from '../domain/values.ts';
-import { otherSide, type Key, type ResourceName, type ResourceState } from '../domain/words.ts';
+import type { Key, ResourceName, ResourceState } from '../domain/words.ts';
+import type { Mapping } from '../mapping/mapping.ts';
 import type { Log } from '../observability/log.ts';
 import { recordFailure } from '../state/failures.ts';
 import { dueKeys, orphanedMarks } from '../state/journal.ts';
@@ -24,6 +24,29 @@ const PAUSE = { first: 100, longest: 2_000 } as const;
 const BATCH = 100;
 const FEWER = 0.25;
 const MORE = 5;
+
+/** Records of one resource that are synced together because they refer to each other, at the most. */
+const FAMILY = 1_000;
+
+/** What a search for missing parents has been at: records that refer to each other must not send it in circles. */
+class SeenKeys {
+  private readonly seen = new Set<string>();
+
+  /** Those of the keys that were not seen before; now they are. */
+  fresh(resource: ResourceName, keys: Iterable<Key>): Key[] {
+    const fresh = [...new Set(keys)].filter((key) => !this.seen.has(`${resource} ${key}`));
+    for (const key of fresh) this.seen.add(`${resource} ${key}`);
+    return fresh;
+  }
+}
+
+/** Keys of the records that a field of these refers to: one id, a list of ids, or none. */
+function referredKeys(records: Iterable<PublicRecord>, field: string, parent: Mapping): Key[] {
+  return [...records]
+    .flatMap((record) => record[field] ?? [])
+    .map((id) => parent.ids.ofId(id))
+    .filter((key) => key !== '');
+}
 
 export interface SyncerOptions {
   resource: BoundResource;
@@ -89,17 +112,23 @@ export class Syncer {
   }
 
   /** One pass over some keys right now, for callers that wait for the secondary. */
-  async syncNow(keys: readonly Key[]): Promise<SyncResult> {
-    return await this.pass(keys);
+  async syncNow(keys: readonly Key[], seen: SeenKeys = new SeenKeys()): Promise<SyncResult> {
+    return await this.pass(keys, seen);
   }
 
-  /** Syncs the records that these refer to, so that the other side accepts them. */
-  async syncParents(records: Iterable<PublicRecord>): Promise<void> {
-    for (const { field, resource } of this.options.resource.references) {
-      const keys = [...records].map((record) => partText(record[field])).filter((key) => key !== '');
-      const parent = this.options.syncerOf(resource);
-      if (parent && keys.length > 0) await parent.syncNow([...new Set(keys)]);
+  /** Syncs the records that these refer to, so that the other side accepts them. What was `seen` is not begun again. */
+  async syncParents(records: Iterable<PublicRecord>, seen: SeenKeys = new SeenKeys()): Promise<void> {
+    const children = [...records];
+    for (const reference of this.options.resource.references) {
+      const parent = this.options.syncerOf(reference.resource);
+      if (!parent) continue;
+      const keys = seen.fresh(reference.resource, referredKeys(children, reference.field, parent.mapping));
+      if (keys.length > 0) await parent.syncNow(keys, seen);
     }
+  }
+
+  get mapping(): Mapping {
+    return this.options.resource.mapping;
   }
 
   private plan(delay: number): void {
@@ -141,7 +170,7 @@ export class Syncer {
   private async work(keys: Key[]): Promise<void> {
     const { resource, log } = this.options;
     try {
-      const result = await this.pass(keys);
+      const result = await this.pass(keys, new SeenKeys());
       this.pause = 0;
       this.batch = Math.min(BATCH, this.batch + MORE);
       this.queue.add(result.again);
@@ -162,32 +191,53 @@ export class Syncer {
     setTimeout(() => this.queue.add(mine), this.pause).unref();
   }
 
-  private async pass(keys: readonly Key[]): Promise<SyncResult> {
+  private async pass(keys: readonly Key[], seen: SeenKeys): Promise<SyncResult> {
     const { resource, state } = this.options;
     const primary = state()?.primary ?? 'legacy';
     if (primary === 'new') return await push(resource, keys);
     const own = new Map(keys.map((key) => [key, [...(this.own.get(key) ?? [])]]));
-    const result = await this.withParents(keys, await pull(resource, keys, [...own.values()].flat()));
+    const result = await this.withParents(await pull(resource, keys, [...own.values()].flat()), seen);
     for (const key of result.synced) this.forget(key, own.get(key) ?? []);
     return result;
   }
 
   /** A record whose parent the other side lacks: the parent first, then once more. */
-  private async withParents(keys: readonly Key[], result: SyncResult): Promise<SyncResult> {
+  private async withParents(result: SyncResult, seen: SeenKeys): Promise<SyncResult> {
     const { resource } = this.options;
     const orphans = result.refused
       .filter(({ error }) => isBanyanError(error, 'reference-missing'))
       .map(({ key }) => key);
     if (orphans.length === 0 || resource.references.length === 0) return result;
-    const source = resource[otherSide('new')];
-    await this.syncParents((await source.get(orphans)).values());
-    const own = orphans.flatMap((key) => [...(this.own.get(key) ?? [])]);
-    const second = await pull(resource, orphans, own);
+    const family = await this.ancestors(orphans);
+    await this.syncParents(family.records, seen);
+    const own = family.keys.flatMap((key) => [...(this.own.get(key) ?? [])]);
+    const second = await pull(resource, family.keys, own);
     return {
       ...second,
       synced: [...result.synced, ...second.synced],
       again: [...result.again, ...second.again],
       refused: [...result.refused.filter(({ key }) => !orphans.includes(key)), ...second.refused],
+    };
+  }
+
+  /**
+   * Records with those of the same resource that they refer to, and so on upwards; the farthest first. They are written
+   * in one statement, so that two records which refer to each other are possible.
+   */
+  private async ancestors(keys: readonly Key[]): Promise<{ keys: Key[]; records: PublicRecord[] }> {
+    const { resource } = this.options;
+    const fields = resource.references.filter((reference) => reference.resource === resource.name);
+    const records = new Map<Key, PublicRecord>();
+    for (let level = [...keys]; level.length > 0 && records.size < FAMILY;) {
+      const found = await resource.legacy.get(level);
+      for (const [key, record] of found) records.set(key, record);
+      const above = fields.flatMap(({ field }) => referredKeys(found.values(), field, resource.mapping));
+      level = [...new Set(above)].filter((key) => !records.has(key));
+    }
+    const upwards = [...records].reverse();
+    return {
+      keys: [...new Set([...upwards.map(([key]) => key), ...keys])],
+      records: upwards.map(([, record]) => record),
     };
   }
 

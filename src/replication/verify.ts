@@ -37,7 +37,7 @@ export async function verify(resource: BoundResource, options: VerifyOptions): P
   });
   if (!run) return null;
   try {
-    run.total = (await resource.legacy.table.count()) + (await resource.new.table.count());
+    run.total = (await resource.legacy.count()) + (await resource.new.count());
     await compareAll(resource, run, options);
     run.status = 'done';
     await saveVerify(database, run);
