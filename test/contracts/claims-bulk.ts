@@ -1,5 +1,5 @@
 import { failsWith } from './failing.ts';
-import { countersOf, mixed, rowOf, thingsOf, uuid } from './rows.ts';
+import { countersOf, filled, mixed, rowOf, thingsOf, uuid } from './rows.ts';
 import type { Claim } from './store-contract.ts';
 
 export function bulkClaims(claim: Claim): void {
@@ -39,7 +39,7 @@ export function bulkClaims(claim: Claim): void {
     await things.insert({ id: uuid(1), note: 'x', small: 5, tags: ['x'] });
     const row = rowOf(things, { id: uuid(1), name: 'kept' });
     await things.upsertMany([row]);
-    t.same((await things.get([uuid(1)])).get(uuid(1)), row);
+    t.same(filled(things, (await things.get([uuid(1)])).get(uuid(1))), row);
   });
 
   claim('upsertMany of nothing does nothing', {}, async (t, { things }) => {
@@ -57,7 +57,7 @@ export function bulkClaims(claim: Claim): void {
 
   claim(
     'upsertMany with a row that refers to nothing fails as that row does',
-    {},
+    { limit: 'references' },
     async (t, { counters, children }) => {
       await counters.insert({ id: 1 });
       const rows = [1, 2].map((id) => ({ id: uuid(id), counter_id: id, label: null }));

@@ -4,7 +4,7 @@ import { failsWith } from './failing.ts';
 import { startFaultProxy, type FaultProxy } from '../harness/fault-proxy.ts';
 import { until } from '../harness/wait.ts';
 import { countersOf, uuid } from './rows.ts';
-import type { Changes, Claim, Context } from './store-contract.ts';
+import type { Changes, Claim, Context, Needs } from './store-contract.ts';
 import { COUNTERS, NOTES, THINGS } from './tables.ts';
 
 const NETWORK = { network: true } as const;
@@ -138,7 +138,10 @@ export function failureClaims(claim: Claim): void {
     }
   });
 
-  claim('a column that only the mapping knows is named in the error', {}, async (t, { store }) => {
+  const described: Needs = {
+    capability: ({ describesTables }) => describesTables || 'a record may have any members, or lack them',
+  };
+  claim('a column that only the mapping knows is named in the error', described, async (t, { store }) => {
     const extra = { name: 'no_such_column', type: 'text', list: false, nullable: true } as const;
     const table = store.table({ ...NOTES.spec, columns: [...NOTES.spec.columns, extra] });
     for (const call of [() => table.get(['a']), () => table.insert({ code: 'a', no_such_column: 'x' })]) {

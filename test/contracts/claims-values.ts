@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Test } from 'tap';
 import { exactNumber, sameValue, type Row, type Value } from '../../src/domain/values.ts';
-import { rowOf, uuid } from './rows.ts';
+import { filled, rowOf, uuid } from './rows.ts';
 import type { Claim, Context, Needs } from './store-contract.ts';
 
 /** A value that must come back from `things` just as it was given. */
@@ -139,15 +139,21 @@ export function valueClaims(claim: Claim): void {
 
   claim('an unset column is null, and null can be written over a value', {}, async (t, { things }) => {
     const row = await things.insert({ id: uuid(1), note: 'there', tags: ['x'], meta: { a: 1 } });
-    t.equal(row.small, null);
+    t.equal(row.small ?? null, null);
     const cleared = await things.update(uuid(1), { note: null, tags: null, meta: null });
     t.match(cleared, { note: null, tags: null, meta: null });
   });
 
   claim('whole rows answer every column and nothing else', {}, async (t, { things }) => {
     const names = things.spec.columns.map(({ name }) => name).sort();
-    t.same(Object.keys(await things.insert({ id: uuid(1) })).sort(), names);
+    t.same(Object.keys(await things.insert(rowOf(things, { id: uuid(1), name: 'n' }))).sort(), names);
     t.same(Object.keys((await things.scan(null, 1))[0] ?? {}).sort(), names);
+  });
+
+  claim('a row that was written in part has no value in its other columns', {}, async (t, { things }) => {
+    const row = await things.insert({ id: uuid(1), name: 'n', small: 1 });
+    t.same(filled(things, row), rowOf(things, { id: uuid(1), name: 'n', small: 1 }));
+    t.same(filled(things, (await things.scan(null, 1))[0]), filled(things, row));
   });
 
   claim('random rows come back as they were written', {}, async (t, context) => {

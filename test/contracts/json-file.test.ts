@@ -45,7 +45,12 @@ async function open(layout: (typeof LAYOUTS)[string]): Promise<StoreUnderTest> {
     openWith,
     port: null,
     empty: () => layout.empty(folder),
-    limits: {},
+    limits: {
+      defaults: 'a file has no defaults: what a record lacks is missing',
+      unique: 'of a file only the key is unique',
+      references: 'a file knows no references',
+      enumerations: 'a file does not know the values of an enumeration',
+    },
     close: async () => {
       await store.close();
       await rm(folder, { recursive: true, force: true });

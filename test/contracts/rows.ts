@@ -6,6 +6,11 @@ export function rowOf(table: Table, given: Row): Row {
   return Object.fromEntries(table.spec.columns.map(({ name }) => [name, given[name] ?? null]));
 }
 
+/** A row with null in the columns that it lacks: where a record need not have every member, a missing one is no value. */
+export function filled(table: Table, row: Row | null | undefined): Row {
+  return rowOf(table, row ?? {});
+}
+
 /** Whole rows of `things` with the keys uuid(1), uuid(2), … */
 export function thingsOf(table: Table, given: Row[]): Row[] {
   return given.map((row, index) => rowOf(table, { id: uuid(index + 1), name: `thing ${index + 1}`, ...row }));

@@ -18,7 +18,11 @@ export type Limit =
   | 'json-booleans'
   | 'quotes-in-nested-conditions'
   | 'stars-in-nested-conditions'
-  | 'infinite-floats';
+  | 'infinite-floats'
+  | 'defaults'
+  | 'unique'
+  | 'references'
+  | 'enumerations';
 
 /** Settings of a store that a case needs to be other than usual. Milliseconds. */
 export interface Changes {

@@ -125,12 +125,13 @@ export class JsonFileTable implements Table {
 
   async update(key: Key, changes: Row): Promise<Row | null> {
     this.#check(changes);
-    if (keyOf(this.spec.keys, { ...keyValues(this.spec.keys, key), ...changes }) !== key)
-      throw this.#refused(this.spec.key, 'is the key and cannot be changed');
+    const next = keyOf(this.spec.keys, { ...keyValues(this.spec.keys, key), ...changes });
     return await this.#write(async (draft) => {
       const present = (await draft.texts([key])).get(key);
       if (!present) return null;
-      const document = await draft.put(key, present, (whole) => {
+      if (next !== key && draft.has(next)) throw this.#duplicate(next);
+      if (next !== key) draft.remove(key);
+      const document = await draft.put(next, present, (whole) => {
         for (const place of this.#places)
           if (Object.hasOwn(changes, place.column.name)) writeAt(whole, place, changes[place.column.name]);
       });
