@@ -11,13 +11,14 @@ import { loadMappingModules } from './mapping-modules.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
 import { bindResource, referencesBetween, type BoundResource } from '../replication/resource.ts';
 import type { Store } from '../stores/contract.ts';
+import type { ResilientStore } from '../stores/resilient.ts';
 import { readModels } from '../stores/prisma/model.ts';
 import { openStores, type StoreNotice } from '../stores/registry.ts';
 
 /** A snapshot bound to open stores: what the gateway and the command line work on. */
 export interface Binding {
   snapshot: Snapshot;
-  stores: ReadonlyMap<string, Store>;
+  stores: ReadonlyMap<string, ResilientStore>;
   /** Settings of the store that holds the control schema. */
   control: PrismaStoreSettings;
   database: PostgresDatabase;
