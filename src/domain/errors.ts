@@ -118,6 +118,11 @@ export const ERRORS = {
     title: 'The request cannot be passed on to the legacy upstream.',
     remedy: 'Correct what the message names: the path, or a body where the method takes none.',
   },
+  'read-only': {
+    status: 405,
+    title: 'This resource can only be read: its store has it as a view.',
+    remedy: 'Write to the resources that the view is made of.',
+  },
   'method-not-allowed': {
     status: 405,
     title: 'This path does not take this method.',

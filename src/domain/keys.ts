@@ -1,13 +1,9 @@
 import { BanyanError } from './errors.ts';
-import type { KeyType } from './model.ts';
+import type { KeyPart, KeyType } from './model.ts';
 import { exactNumber, isExactNumber, numberText, type Value } from './values.ts';
 import type { Key } from './words.ts';
 
-/** A column or field that a key is made of; most keys have just one. */
-export interface KeyPart {
-  name: string;
-  type: KeyType;
-}
+export type { KeyPart } from './model.ts';
 
 /**
  * The key made of its parts' canonical texts. One part is the key as it is. Several are joined by `~`, after `%` and `~`

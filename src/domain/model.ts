@@ -1,5 +1,3 @@
-import type { KeyPart } from './keys.ts';
-
 /** Types of a field, in the public shape and in every store. */
 export type ValueType =
   | 'text'
@@ -40,6 +38,8 @@ export interface FieldSpec {
   hasDefault: boolean;
   /** Set to the present moment at every write (`@updatedAt`). */
   touched: boolean;
+  /** Set from the caller's token: nobody has to give it. */
+  owned?: boolean;
   /** Greatest length in characters, or null (`@db.VarChar(n)`). */
   maxLength: number | null;
   /** For `decimal`: all digits and fraction digits, or null. */
@@ -52,6 +52,12 @@ export interface FieldSpec {
 export interface ReferenceSpec {
   field: string;
   model: string;
+}
+
+/** A column or field that a key is made of; most keys have just one. */
+export interface KeyPart {
+  name: string;
+  type: KeyType;
 }
 
 /** What a resource's records look like; read from the Prisma schema, so that it is known without a database. */

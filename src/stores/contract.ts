@@ -52,6 +52,8 @@ export interface Capabilities {
   paths: boolean;
   /** Key types that `scan` returns in the order of `compareKeys`. */
   keyOrders: readonly KeyType[];
+  /** Whether `update` and `remove` take a condition that is part of the same operation. Without it they must get none. */
+  conditionalWrites?: boolean;
   /** Whether a key may be made of several columns (`TableSpec.keys`). */
   compositeKeys: boolean;
 }
@@ -80,6 +82,12 @@ export interface ActualTable {
   columns: ActualColumn[];
   /** Whether the key columns, and no others, are unique together in the store. */
   keyIsUnique: boolean | null;
+  /** Whether it is a view: then every write fails with `read-only`. Left out: it is not. */
+  readOnly?: boolean;
+  /** The columns of each index, in its order; absent where the store cannot say. */
+  indexes?: string[][];
+  /** What in the table's own content does not fit the mapping, in words, e.g. keys of another type. */
+  problems?: string[];
 }
 
 /** What became of one row of `insertMany`: the whole row as it is now, or why it is not there. */
@@ -117,10 +125,13 @@ export interface Table {
    * refused keeps no other one out. Left out where the store has no better way than one by one (see insert-many.ts).
    */
   insertMany?(rows: readonly Row[], options?: InsertManyOptions): Promise<InsertOutcome[]>;
-  /** Changes the given columns of one row in one atomic operation (R4). Answers the whole row, or null where there is none. */
-  update(key: Key, changes: Row): Promise<Row | null>;
-  /** Deletes one row. Answers whether there was one. */
-  remove(key: Key): Promise<boolean>;
+  /**
+   * Changes the given columns of one row in one atomic operation (R4). Answers the whole row, or null where there is none
+   * that holds for `where`, which needs `capabilities.conditionalWrites`.
+   */
+  update(key: Key, changes: Row, where?: Condition): Promise<Row | null>;
+  /** Deletes one row. Answers whether there was one that holds for `where`, as in `update`. */
+  remove(key: Key, where?: Condition): Promise<boolean>;
 
   /** Makes each row exist just as given (all columns), whatever was there. All or none where the store has transactions. */
   upsertMany(rows: readonly Row[]): Promise<void>;

@@ -3,17 +3,10 @@ import type { ColumnSpec } from '../../domain/model.ts';
 import type { Condition, Operator, SortBy } from '../../domain/query.ts';
 import type { Value } from '../../domain/values.ts';
 import { arrayLiteral } from '../../postgres/arrays.ts';
+import { quote, quoteTable } from '../../postgres/quoting.ts';
 import { toText } from './values.ts';
 
-/** A name of the database, quoted. */
-export function quote(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`;
-}
-
-/** A table's name, quoted; `schema.table` is taken as a table of another schema. */
-export function quoteTable(name: string): string {
-  return name.split('.').map(quote).join('.');
-}
+export { quote, quoteTable };
 
 const COMPARISONS = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
@@ -38,6 +31,11 @@ export class StatementParts {
   /** `WHERE …`, or nothing. */
   where(condition: Condition | null | undefined): string {
     return condition ? ` WHERE ${this.#condition(condition)}` : '';
+  }
+
+  /** ` AND …`, or nothing. */
+  and(condition: Condition | null | undefined): string {
+    return condition ? ` AND ${this.#condition(condition)}` : '';
   }
 
   /** `ORDER BY …`, or nothing. Nulls come as Postgres has them: last when ascending. */
