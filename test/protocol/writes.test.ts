@@ -201,4 +201,23 @@ t.test('R11: writes that come while a resource drains are held, and go on when i
   t.match(await pauses(), [{ replica: 'a', held: 3, failed: 0 }]);
 });
 
+t.test(
+  'R15: a write that is held for longer than its time is refused, and nothing of it is sent',
+  async (t) => {
+    await place.reset('shadow');
+    const legacy = new Interrupts();
+    const settings = { ...place.companies.settings, switch: { hold: 200, budget: 60_000 } };
+    const resource = interrupted({ ...place.companies, settings }, { legacy });
+    const replica = await openReplica(place, 'a', { resource });
+    await begin('live');
+    await replica.routes.refresh();
+    const key = newKey();
+    await t.rejects(create(replica, key, 'held for too long'), { code: 'switching' });
+    t.equal(legacy.count('insert'), 0);
+    await finish(replica);
+    const { legacy: there, new: here } = place.companies;
+    t.same([...(await there.get([key])), ...(await here.get([key]))], []);
+  },
+);
+
 t.end();
