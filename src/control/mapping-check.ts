@@ -38,6 +38,7 @@ async function checkSide({ side, table, store }: RecordSide): Promise<string[]> 
     if (mapped.has(column.name) || column.nullable || column.hasDefault) continue;
     problems.push(`${side}: column "${spec.name}.${column.name}" must be given and no field maps to it`);
   }
+  problems.push(...(actual.problems ?? []).map((problem) => `${side}: table "${spec.name}": ${problem}`));
   if (actual.keyIsUnique === false)
     problems.push(
       `${side}: "${spec.keys.map(({ name }) => name).join(', ')}" is not unique in table "${spec.name}"`,

@@ -1,3 +1,4 @@
+import type { Operator } from './query.ts';
 import type { AuthSettings, Permission, Roles } from './callers.ts';
 import type { KeyType, ValueType } from './model.ts';
 import type { Value } from './values.ts';
@@ -103,7 +104,94 @@ export interface SupabaseStoreSettings extends StoreTiming {
   pool: { max: number; wait: number };
 }
 
-export type StoreSettings = PrismaStoreSettings | SupabaseStoreSettings;
+export interface MongoStoreSettings extends StoreTiming {
+  kind: 'mongo';
+  /** Connection string; holds the password. */
+  url: string;
+  /** Name of the database; null: the one that the URL names. */
+  database: string | null;
+  pool: { max: number; wait: number };
+}
+
+export interface JsonFileStoreSettings extends StoreTiming {
+  kind: 'json-file';
+  /** Absolute path of a folder with a file per table, or of one `.json` file with a list per table. */
+  path: string;
+}
+
+/** A legacy REST API. What is not declared of it is not asked of it. */
+export interface HttpStoreSettings extends StoreTiming {
+  kind: 'http';
+  /** Base URL; may hold a password. */
+  url: string;
+  /** Sent with every request; secret. */
+  headers: Readonly<Record<string, string>>;
+  pool: { max: number; wait: number };
+  /** Path, below `url`, that answers with status 200 where the API is well; `/` unless it is given. */
+  ping: string;
+  /** Whether the API takes the key of a new record from the gateway, or draws it itself (D1). */
+  keys: 'gateway' | 'store';
+  /** Most records that are read in memory to filter, sort or count what the API cannot. */
+  maxRecords: number;
+  /** How the API speaks, by table; `default` holds for those that have no entry of their own. */
+  api: { default: ApiSettings; tables: Readonly<Record<string, ApiSettings>> };
+}
+
+export interface ApiSettings {
+  /** Path of the list below the store's URL; a record is at `<path>/<key>`. Null: the table's name. */
+  path: string | null;
+  paging: PagingSettings;
+  /** Paths into answers; an empty one is the whole body. */
+  answers: { list: string; record: string; total: string | null; totalHeader: string | null };
+  /** Member of a request's body that holds the record; empty: the body is the record. */
+  body: string;
+  update: 'PATCH' | 'PUT';
+  /** Query parameters of conditions that the API knows, by column and operator. */
+  filters: Readonly<Record<string, Partial<Record<Operator, string>>>>;
+  /** Null: the order of a list is not known. */
+  sort: { parameter: string; ascending: string; descending: string; columns: readonly string[] } | null;
+  errors: {
+    /** Paths of the message and of the field in an error's body. */
+    message: string;
+    field: string;
+    /** Errors of the catalogue by status, where they are other than usual. */
+    statuses: Readonly<Record<string, ApiFailure>>;
+  };
+}
+
+/** What a refusal of an API can mean. */
+export type ApiFailure =
+  | 'duplicate'
+  | 'reference-missing'
+  | 'constraint-violated'
+  | 'not-found'
+  | 'store-refused'
+  | 'store-overloaded'
+  | 'store-unreachable'
+  | 'write-conflict';
+
+/** How a list is read in pages. `none`: one answer has all of it. */
+export interface PagingSettings {
+  by: 'page' | 'offset' | 'cursor' | 'none';
+  /** Query parameters of the page's number, its offset or its cursor, and of its size. */
+  page: string;
+  offset: string;
+  cursor: string;
+  size: string;
+  /** Number of the first page. */
+  first: number;
+  /** Path of the next cursor, or of the next page's URL, in an answer. */
+  next: string;
+  /** Most records that the API gives at once. */
+  max: number;
+}
+
+export type StoreSettings =
+  | PrismaStoreSettings
+  | SupabaseStoreSettings
+  | MongoStoreSettings
+  | JsonFileStoreSettings
+  | HttpStoreSettings;
 
 export interface ResourceSettings {
   name: ResourceName;
@@ -126,6 +214,8 @@ export interface ResourceSettings {
   /** Whether the answer of a write waits for the primary only, or for the secondary as well. */
   ack: 'primary' | 'both';
   backfill: { start: 'auto' | 'manual'; chunk: number };
+  /** How often a record that the other side refuses is tried again, and after which pauses (ms), before it is a dead letter. */
+  deadLetters: { attempts: number; backoff: number; longest: number };
   verify: { start: 'auto' | 'manual' };
   access: AccessSettings;
   schemas: MessageSchemas;
@@ -279,4 +369,9 @@ export interface OperationSettings {
 export type OperationMode = 'legacy' | 'shadow' | 'new';
 
 /** A module (absolute path) whose handler runs here, or the base URL of a service. `timeout`: milliseconds. */
-export type OperationSide = { module: string } | { upstream: string; timeout: number };
+export type OperationSide = { module: string } | ServiceSide;
+
+export interface ServiceSide {
+  upstream: string;
+  timeout: number;
+}

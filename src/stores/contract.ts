@@ -54,6 +54,8 @@ export interface Capabilities {
   keyOrders: readonly KeyType[];
   /** Whether `update` and `remove` take a condition that is part of the same operation. Without it they must get none. */
   conditionalWrites?: boolean;
+  /** Whether `list` can go by the bytes of text when asked (`ListQuery.bytewise`). Left out: it cannot. */
+  bytewiseText?: boolean;
   /** Whether a key may be made of several columns (`TableSpec.keys`). */
   compositeKeys: boolean;
 }
@@ -139,7 +141,7 @@ export interface Table {
   removeMany(keys: readonly Key[]): Promise<void>;
 
   /** Sets the key's sequence past the highest key (D3). Needs `capabilities.sequences`. */
-  advanceSequence(): Promise<void>;
+  advanceSequence(past?: Key): Promise<void>;
   /** The highest key, or null in an empty table. */
   highestKey(): Promise<Key | null>;
 

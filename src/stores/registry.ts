@@ -1,6 +1,7 @@
 import type { Snapshot, StoreSettings } from '../domain/configuration.ts';
 import type { StoreKind } from '../domain/words.ts';
 import type { Store, StoreNotice } from './contract.ts';
+import { HttpStore } from './http/store.ts';
 import { JsonFileStore } from './json-file/store.ts';
 import { MongoStore } from './mongo/store.ts';
 import { ResilientStore } from './resilient.ts';
@@ -17,6 +18,7 @@ type Opener<K extends StoreKind> = (
 
 /** One row per kind: a new kind is a folder and a line here. */
 const KINDS: { [K in StoreSettings['kind']]: Opener<K> } = {
+  http: (name, settings, notice) => new HttpStore(name, settings, notice),
   'json-file': (name, settings) => new JsonFileStore(name, settings),
   mongo: (name, settings, notice) => new MongoStore(name, settings, notice),
   prisma: (name, settings, notice) => new PrismaStore(name, settings, notice),

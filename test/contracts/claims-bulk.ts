@@ -32,7 +32,10 @@ export function bulkClaims(claim: Claim): void {
     ]);
     await things.upsertMany(rows);
     await things.upsertMany(rows);
-    t.same(await things.scan(null, 10), rows);
+    t.same(
+      (await things.scan(null, 10)).map((row) => filled(things, row)),
+      rows,
+    );
   });
 
   claim('upsertMany writes null over a value, and no default in its place', {}, async (t, { things }) => {
@@ -67,10 +70,14 @@ export function bulkClaims(claim: Claim): void {
     },
   );
 
-  claim('a sequence is not disturbed by keys that were written', {}, async (t, { counters }) => {
-    await counters.upsertMany(countersOf([1_000]));
-    t.equal((await counters.insert({ label: 'drawn' })).label, 'drawn');
-  });
+  claim(
+    'a sequence is not disturbed by keys that were written',
+    { limit: 'drawn-keys' },
+    async (t, { counters }) => {
+      await counters.upsertMany(countersOf([1_000]));
+      t.equal((await counters.insert({ label: 'drawn' })).label, 'drawn');
+    },
+  );
 
   claim(
     'removeMany makes keys absent, whether they were there or not',

@@ -2,7 +2,7 @@ import { compareKeys } from '../../src/domain/keys.ts';
 import { afterRow, type ListQuery, type SortBy } from '../../src/domain/query.ts';
 import type { Row, Value } from '../../src/domain/values.ts';
 import type { Table } from '../../src/stores/contract.ts';
-import { countersOf, mixed, rowOf, thingsOf, uuid } from './rows.ts';
+import { countersOf, filled, mixed, rowOf, thingsOf, uuid, withoutMicroseconds } from './rows.ts';
 import type { Claim } from './store-contract.ts';
 
 const BY_ID: SortBy = { field: 'id', descending: false };
@@ -158,14 +158,15 @@ export function readClaims(claim: Claim): void {
   });
 
   for (const [title, sort] of Object.entries(KEYSETS)) {
-    claim(`pages after a row read every row once, sorted by ${title}`, {}, async (t, { things }) => {
+    claim(`pages after a row read every row once, sorted by ${title}`, {}, async (t, { things, limits }) => {
       const rows = Array.from({ length: 45 }, (_, index) => ({
         small: index % 5 === 0 ? null : index % 4,
         note: index % 3 === 0 ? null : (NOTES[index % NOTES.length] as string),
         at: index % 7 === 0 ? null : `2026-01-0${(index % 3) + 1}T00:00:00.00000${index % 2}Z`,
         amount: index % 2 ? null : index / 4,
       }));
-      await things.upsertMany(thingsOf(things, rows));
+      const given = limits.microseconds ? rows.map(withoutMicroseconds) : rows;
+      await things.upsertMany(thingsOf(things, given));
       const wanted = (await things.list({ ...ALL, sort })).rows.map(({ id }) => id);
       t.same(await readByPages(things, sort, 7), wanted);
     });
@@ -258,7 +259,7 @@ export function readClaims(claim: Claim): void {
   claim('rowOf reads back what a partial row left out as null', {}, async (t, { things }) => {
     await things.upsertMany([rowOf(things, { id: uuid(1), name: 'x' })]);
     const row = (await things.get([uuid(1)])).get(uuid(1));
-    t.same(row, rowOf(things, { id: uuid(1), name: 'x' }));
+    t.same(filled(things, row), rowOf(things, { id: uuid(1), name: 'x' }));
   });
 }
 

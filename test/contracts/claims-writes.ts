@@ -1,15 +1,19 @@
 import { countersOf, pick, uuid } from './rows.ts';
 import type { Row } from '../../src/domain/values.ts';
 import { failsWith } from './failing.ts';
-import type { Claim } from './store-contract.ts';
+import type { Claim, Needs } from './store-contract.ts';
 
 export function writeClaims(claim: Claim): void {
-  const drawsKeys = {};
+  const drawsKeys: Needs = { limit: 'drawn-keys' };
 
-  claim('a column that an insert leaves out takes its default', { limit: 'defaults' }, async (t, { things, counters }) => {
-    t.equal((await things.insert({ id: uuid(1) })).name, 'unnamed');
-    t.equal((await counters.insert({ id: 1, label: 'x' })).value, 0);
-  });
+  claim(
+    'a column that an insert leaves out takes its default',
+    { limit: 'defaults' },
+    async (t, { things, counters }) => {
+      t.equal((await things.insert({ id: uuid(1) })).name, 'unnamed');
+      t.equal((await counters.insert({ id: 1, label: 'x' })).value, 0);
+    },
+  );
 
   claim('null in an insert is null, not the default', {}, async (t, { things }) => {
     await failsWith(t, 'constraint-violated', things.insert({ id: uuid(1), name: null }));
@@ -60,19 +64,27 @@ export function writeClaims(claim: Claim): void {
     },
   );
 
-  claim('a row that refers to nothing is refused', { limit: 'references' }, async (t, { counters, children }) => {
-    const error = await failsWith(t, 'reference-missing', children.insert({ id: uuid(1), counter_id: 5 }));
-    t.equal(error.outcome, 'not-applied');
-    await counters.insert({ id: 5 });
-    t.equal((await children.insert({ id: uuid(1), counter_id: 5 })).counter_id, 5);
-  });
+  claim(
+    'a row that refers to nothing is refused',
+    { limit: 'references' },
+    async (t, { counters, children }) => {
+      const error = await failsWith(t, 'reference-missing', children.insert({ id: uuid(1), counter_id: 5 }));
+      t.equal(error.outcome, 'not-applied');
+      await counters.insert({ id: 5 });
+      t.equal((await children.insert({ id: uuid(1), counter_id: 5 })).counter_id, 5);
+    },
+  );
 
-  claim('a row that another one refers to is not deleted', { limit: 'references' }, async (t, { counters, children }) => {
-    await counters.insert({ id: 5 });
-    await children.insert({ id: uuid(1), counter_id: 5 });
-    await failsWith(t, 'reference-missing', counters.remove('5'));
-    t.equal(await counters.count(), 1);
-  });
+  claim(
+    'a row that another one refers to is not deleted',
+    { limit: 'references' },
+    async (t, { counters, children }) => {
+      await counters.insert({ id: 5 });
+      await children.insert({ id: uuid(1), counter_id: 5 });
+      await failsWith(t, 'reference-missing', counters.remove('5'));
+      t.equal(await counters.count(), 1);
+    },
+  );
 
   claim(
     'null in a column that refuses it is a violated constraint that names the column',

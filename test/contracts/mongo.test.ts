@@ -52,7 +52,11 @@ async function open(server: MongoServer): Promise<StoreUnderTest> {
   await collectionsIn(database.db);
   const openWith = ({ timeout, pool, port, wrongSecret }: Changes = {}) => {
     const url = new URL(database.url);
-    if (port) url.port = String(port);
+    if (port) {
+      url.port = String(port);
+      // Else the driver goes on to the address that the server gives of itself.
+      url.searchParams.set('directConnection', 'true');
+    }
     if (wrongSecret) [url.username, url.password] = ['nobody', 'wrong'];
     const settings: MongoStoreSettings = {
       kind: 'mongo',
@@ -74,7 +78,8 @@ async function open(server: MongoServer): Promise<StoreUnderTest> {
     store,
     openWith,
     port: server.port,
-    empty: async () => void (await Promise.all(TABLES.map(({ spec }) => database.db.collection(spec.name).deleteMany({})))),
+    empty: async () =>
+      void (await Promise.all(TABLES.map(({ spec }) => database.db.collection(spec.name).deleteMany({})))),
     limits: {
       defaults: 'MongoDB has no defaults',
       references: 'MongoDB has no foreign keys',

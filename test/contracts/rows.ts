@@ -16,6 +16,16 @@ export function thingsOf(table: Table, given: Row[]): Row[] {
   return given.map((row, index) => rowOf(table, { id: uuid(index + 1), name: `thing ${index + 1}`, ...row }));
 }
 
+/** The same row with timestamps that a store of milliseconds can hold. */
+export function withoutMicroseconds(row: Row): Row {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value.replace(/(T[\d:]+\.\d{3})\d{3}Z$/, '$1Z') : value,
+    ]),
+  );
+}
+
 export function countersOf(ids: readonly number[]): Row[] {
   return ids.map((id) => ({ id, label: `counter ${id}`, value: id % 7 }));
 }

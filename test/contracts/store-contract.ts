@@ -22,7 +22,10 @@ export type Limit =
   | 'defaults'
   | 'unique'
   | 'references'
-  | 'enumerations';
+  | 'enumerations'
+  | 'microseconds'
+  | 'drawn-keys'
+  | 'strict-tables';
 
 /** Settings of a store that a case needs to be other than usual. Milliseconds. */
 export interface Changes {
