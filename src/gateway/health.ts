@@ -1,0 +1,130 @@
+import { isBanyanError } from '../domain/errors.ts';
+import type { StoreKind } from '../domain/words.ts';
+import type { Family } from '../observability/prometheus.ts';
+import type { StoreFigures } from '../stores/figures.ts';
+
+/** A store as probes see it. */
+export interface ProbedStore {
+  name: string;
+  kind: StoreKind;
+  ping(): Promise<void>;
+  figures: StoreFigures;
+}
+
+export type Connection = 'connected' | 'disconnected' | 'error';
+
+export interface Health {
+  status: 'ok' | 'degraded';
+  databases: Record<string, Connection>;
+  timestamp: string;
+}
+
+/** A store that takes longer for nothing at all is as good as gone; ms. */
+const PATIENCE = 2_000;
+
+/** Kinds that operators call by the name of their database; others by the name of the store. */
+const DATABASES: Readonly<Partial<Record<StoreKind, string>>> = { mongo: 'mongodb', prisma: 'postgresql' };
+
+/** Asks every store whether it is there, all at the same time. */
+export async function healthOf(stores: readonly ProbedStore[]): Promise<Health> {
+  const states = await Promise.all(
+    stores.map(async (store) => [labelOf(store, stores), await probe(store)] as const),
+  );
+  const connected = states.every(([, state]) => state === 'connected');
+  return {
+    status: connected ? 'ok' : 'degraded',
+    databases: Object.fromEntries(states),
+    timestamp: new Date().toISOString(),
+  };
+}
+
+function labelOf({ name, kind }: ProbedStore, stores: readonly ProbedStore[]): string {
+  const database = DATABASES[kind];
+  return database && stores.filter((other) => other.kind === kind).length === 1 ? database : name;
+}
+
+async function probe(store: ProbedStore): Promise<Connection> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Connection>((resolve) => {
+    timer = setTimeout(() => resolve('disconnected'), PATIENCE);
+  });
+  const answered = store.ping().then(
+    (): Connection => 'connected',
+    (error: unknown): Connection =>
+      isBanyanError(error, 'store-unreachable', 'store-timeout', 'store-overloaded')
+        ? 'disconnected'
+        : 'error',
+  );
+  return await Promise.race([answered, late]).finally(() => clearTimeout(timer));
+}
+
+/** What passed through each store since it was opened. */
+export function storeFamilies(stores: readonly ProbedStore[]): Family[] {
+  const requests = stores.flatMap(({ name, kind, figures }) =>
+    [...figures.requests.values()].map(({ operation, result, count, time }) => ({
+      labels: { store: name, kind, operation, result },
+      count,
+      time,
+    })),
+  );
+  const each = (value: (figures: StoreFigures) => number) =>
+    stores.map(({ name, kind, figures }) => ({ labels: { store: name, kind }, value: value(figures) }));
+  return [
+    {
+      name: 'banyan_store_requests_total',
+      help: 'Requests to a store by result: ok, or the code of the error.',
+      type: 'counter',
+      samples: requests.map(({ labels, count }) => ({ labels, value: count })),
+    },
+    {
+      name: 'banyan_store_request_seconds_total',
+      help: 'Time that those requests took, all together.',
+      type: 'counter',
+      samples: requests.map(({ labels, time }) => ({ labels, value: time / 1_000 })),
+    },
+    {
+      name: 'banyan_store_retries_total',
+      help: 'Attempts after a first one that failed.',
+      type: 'counter',
+      samples: each(({ retries }) => retries),
+    },
+    {
+      name: 'banyan_store_breaker_open',
+      help: 'Whether the store is left alone at the moment.',
+      type: 'gauge',
+      samples: each(({ breaker }) => (breaker === 'open' ? 1 : 0)),
+    },
+  ];
+}
+
+/** Requests of clients by route and status. */
+export class RequestCounter {
+  readonly #counts = new Map<string, { labels: Record<string, string>; count: number; time: number }>();
+
+  /** `time` in milliseconds. */
+  add(labels: { route: string; method: string; status: string }, time: number): void {
+    const key = `${labels.method} ${labels.status} ${labels.route}`;
+    const one = this.#counts.get(key) ?? { labels, count: 0, time: 0 };
+    one.count += 1;
+    one.time += time;
+    this.#counts.set(key, one);
+  }
+
+  families(): Family[] {
+    const all = [...this.#counts.values()];
+    return [
+      {
+        name: 'banyan_requests_total',
+        help: 'Requests of clients by route and status.',
+        type: 'counter',
+        samples: all.map(({ labels, count }) => ({ labels, value: count })),
+      },
+      {
+        name: 'banyan_request_seconds_total',
+        help: 'Time that those requests took, all together.',
+        type: 'counter',
+        samples: all.map(({ labels, time }) => ({ labels, value: time / 1_000 })),
+      },
+    ];
+  }
+}
