@@ -5,7 +5,7 @@ const LAYERS = [
   ['gateway', 'admin'],
   ['control'],
   ['replication'],
-  ['stores', 'mapping', 'state', 'config', 'observability'],
+  ['stores', 'mapping', 'state', 'config', 'callers', 'observability'],
   ['postgres'],
   ['domain'],
 ];

@@ -1,15 +1,18 @@
-import { pathToFileURL } from 'node:url';
+import { tokenVerifier, type TokenVerifier } from '../callers/tokens.ts';
 import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { ModelSpec } from '../domain/model.ts';
+import { ownedFields } from '../gateway/access.ts';
+import { loadOperations } from './operations.ts';
 import { openFaces, type Face } from '../gateway/face.ts';
 import type { ResourceName } from '../domain/words.ts';
-import type { OperationModule } from '../gateway/operations.ts';
+import type { BoundSide } from '../gateway/operations.ts';
 import { idProblem, type IdForms } from '../mapping/ids.ts';
 import { Mapping } from '../mapping/mapping.ts';
 import { loadMappingModules } from './mapping-modules.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
 import { bindResource, referencesBetween, type BoundResource } from '../replication/resource.ts';
+import type { Side } from '../domain/words.ts';
 import type { Store } from '../stores/contract.ts';
 import type { ResilientStore } from '../stores/resilient.ts';
 import { readModels } from '../stores/prisma/model.ts';
@@ -26,8 +29,10 @@ export interface Binding {
   resources: ReadonlyMap<string, BoundResource>;
   /** How clients meet each resource, by its name. */
   faces: ReadonlyMap<string, readonly Face[]>;
-  /** The modules of operations, by the operation's name. */
-  operations: ReadonlyMap<string, OperationModule>;
+  /** What runs on each side of an operation, by its name. */
+  operations: ReadonlyMap<string, Readonly<Record<Side, BoundSide>>>;
+  /** How callers are known; null: tokens are not looked at. */
+  tokens: TokenVerifier | null;
 }
 
 /** Connections for the journal and the control loop, apart from the store's: a busy product must not keep marks waiting. */
@@ -74,7 +79,8 @@ export async function bindSnapshot(
     models,
     resources,
     faces: await loadFaces(resources),
-    operations: await loadOperations(snapshot),
+    operations: await loadOperations(snapshot.operations),
+    tokens: verifierOf(snapshot, before),
   };
 }
 
@@ -85,26 +91,11 @@ async function loadFaces(resources: ReadonlyMap<string, BoundResource>): Promise
   return new Map(await Promise.all(faces));
 }
 
-async function loadOperations(snapshot: Snapshot): Promise<Map<string, OperationModule>> {
-  const modules = new Map<string, OperationModule>();
-  for (const { name, module: file } of snapshot.operations) {
-    const loaded = await (import(pathToFileURL(file).href) as Promise<OperationModule>).catch(
-      (error: unknown) => {
-        throw new BanyanError(
-          'config-invalid',
-          `operation ${name}: ${file} cannot be loaded: ${(error as Error).message}`,
-        );
-      },
-    );
-    if (!loaded.legacy && !loaded.new) {
-      throw new BanyanError(
-        'config-invalid',
-        `operation ${name}: ${file} exports neither "legacy" nor "new"`,
-      );
-    }
-    modules.set(name, loaded);
-  }
-  return modules;
+/** Keys that were fetched from an issuer are kept where nothing about callers has changed. */
+function verifierOf({ auth }: Snapshot, before: Binding | undefined): TokenVerifier | null {
+  if (!auth) return null;
+  const kept = before?.tokens;
+  return kept && JSON.stringify(kept.settings) === JSON.stringify(auth) ? kept : tokenVerifier(auth);
 }
 
 function openControl(control: PrismaStoreSettings): PostgresDatabase {
@@ -179,8 +170,11 @@ async function bindOne(
 
 function modelOf(settings: ResourceSettings, models: ReadonlyMap<string, ModelSpec>): ModelSpec {
   const model = models.get(settings.new.model);
-  if (model) return model;
-  throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
+  if (!model)
+    throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
+  const owned = ownedFields(settings.access);
+  const fields = model.fields.map((field) => ({ ...field, owned: owned.includes(field.name) }));
+  return owned.length > 0 ? { ...model, fields } : model;
 }
 
 /** The forms of each resource's ids; resources with composite keys have none of their own. */

@@ -1,5 +1,9 @@
 import type { Permission, Roles } from '../domain/callers.ts';
 import type {
+  ApiFailure,
+  ApiSettings,
+  HttpStoreSettings,
+  PagingSettings,
   FieldSettings,
   MessageSchemas,
   OperationMode,
@@ -9,6 +13,7 @@ import type {
 } from '../domain/configuration.ts';
 import type { KeyType, ValueType } from '../domain/model.ts';
 import type { Value } from '../domain/values.ts';
+import type { Operator } from '../domain/query.ts';
 import type { Mode, Side } from '../domain/words.ts';
 
 /** The file as the schema lets it be, before defaults: durations, sizes and shares are still texts. */
@@ -69,7 +74,36 @@ export interface SupabaseStoreInFile extends CommonStoreInFile {
   key: string;
 }
 
-export type StoreInFile = PrismaStoreInFile | SupabaseStoreInFile;
+export interface JsonFileStoreInFile extends Pick<
+  CommonStoreInFile,
+  'timeout' | 'deadline' | 'retry' | 'breaker'
+> {
+  kind: 'json-file';
+  path: string;
+}
+
+export interface HttpStoreInFile extends CommonStoreInFile {
+  kind: 'http';
+  headers?: Record<string, string>;
+  ping?: string;
+  keys?: HttpStoreSettings['keys'];
+  maxRecords?: number;
+  api?: ApiInFile;
+  tables?: Record<string, ApiInFile>;
+}
+
+export interface ApiInFile {
+  path?: string;
+  paging?: Partial<PagingSettings>;
+  answers?: { list?: string; record?: string; total?: string; totalHeader?: string };
+  body?: string;
+  update?: ApiSettings['update'];
+  filters?: Record<string, string | Partial<Record<Operator, string>>>;
+  sort?: { parameter: string; ascending?: string; descending?: string; columns: string[] };
+  errors?: { message?: string; field?: string; statuses?: Record<string, ApiFailure> };
+}
+
+export type StoreInFile = JsonFileStoreInFile | HttpStoreInFile | PrismaStoreInFile | SupabaseStoreInFile;
 
 /** `5%`, or 0. */
 export type ShareInFile = string | number;
@@ -95,6 +129,7 @@ export interface ResourceInFile {
   switch?: { hold?: string; budget?: string };
   ack?: ResourceSettings['ack'];
   backfill?: { start?: 'auto' | 'manual'; chunk?: number };
+  deadLetters?: { attempts?: number; backoff?: string; longest?: string };
   verify?: { start?: 'auto' | 'manual' };
   tenant?: { field: string; claim: string };
   stamp?: Record<string, string>;

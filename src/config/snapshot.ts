@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import type {
   FieldSettings,
   MessageSchemas,
-  OperationSettings,
   QuerySettings,
   RateLimitSettings,
   ResourceSettings,
@@ -10,8 +9,10 @@ import type {
   Snapshot,
   StoreSettings,
 } from '../domain/configuration.ts';
+import { accessSettings, authSettings, corsSettings, operationSettings } from './access.ts';
+import { httpSettings, jsonFileSettings } from './api-settings.ts';
 import { DEFAULTS } from './defaults.ts';
-import type { ConfigFile, OperationInFile, ResourceInFile, StoreInFile } from './file-shape.ts';
+import type { AuthInFile, ConfigFile, ResourceInFile, StoreInFile } from './file-shape.ts';
 import { sortField } from './rules/query.ts';
 import { bytes, fraction, milliseconds } from './units.ts';
 
@@ -29,11 +30,12 @@ export function toSnapshot(
     upstream: config.upstream ?? null,
     stores: mapValues(config.stores, (store) => storeSettings(store, absolute)),
     control,
+    auth: authSettings(config.auth),
     resources: Object.entries(config.resources).map(([name, resource]) =>
-      resourceSettings(name, resource, absolute),
+      resourceSettings(name, resource, config.auth, absolute),
     ),
     operations: Object.entries(config.operations ?? {}).map(([name, operation]) =>
-      operationSettings(name, operation, absolute),
+      operationSettings(name, operation, config.auth, absolute),
     ),
   });
 }
@@ -47,6 +49,7 @@ function serverSettings(given: ConfigFile['server']): ServerSettings {
     replica: given?.replica ?? null,
     shutdown: milliseconds(server.shutdown),
     logLevel: server.logLevel,
+    cors: corsSettings(given?.cors),
     redis: given?.redis ?? null,
     docs: server.docs,
     probes: server.probes,
@@ -54,13 +57,15 @@ function serverSettings(given: ConfigFile['server']): ServerSettings {
 }
 
 function storeSettings(store: StoreInFile, absolute: (path: string) => string): StoreSettings {
-  const pool = { ...DEFAULTS.store.pool, ...store.pool };
+  const pool = { ...DEFAULTS.store.pool, ...('pool' in store ? store.pool : {}) };
   const common = {
     timeout: milliseconds(store.timeout ?? DEFAULTS.store.timeout),
     deadline: milliseconds(store.deadline ?? DEFAULTS.store.deadline),
     pool: { max: pool.max, wait: milliseconds(pool.wait) },
     ...resilience(store),
   };
+  if (store.kind === 'json-file') return jsonFileSettings(store, common, absolute);
+  if (store.kind === 'http') return httpSettings(store, common);
   if (store.kind === 'supabase') return { kind: 'supabase', url: store.url, key: store.key, ...common };
   const { url, slowQueries } = store;
   return {
@@ -89,11 +94,13 @@ function resilience({ retry, breaker }: StoreInFile): Pick<StoreSettings, 'retry
 function resourceSettings(
   name: string,
   resource: ResourceInFile,
+  auth: AuthInFile | undefined,
   absolute: (path: string) => string,
 ): ResourceSettings {
   const standard = DEFAULTS.resource;
   const guards = { ...standard.guards, ...resource.guards };
   const patience = { ...standard.switch, ...resource.switch };
+  const letters = { ...standard.deadLetters, ...resource.deadLetters };
   return {
     name,
     path: resource.path,
@@ -121,13 +128,22 @@ function resourceSettings(
     switch: { hold: milliseconds(patience.hold), budget: milliseconds(patience.budget) },
     ack: resource.ack ?? standard.ack,
     backfill: { ...standard.backfill, ...resource.backfill },
+    deadLetters: {
+      attempts: letters.attempts,
+      backoff: milliseconds(letters.backoff),
+      longest: milliseconds(letters.longest),
+    },
     verify: { ...standard.verify, ...resource.verify },
+    access: accessSettings(resource, auth),
     ...edgeSettings(resource, absolute),
   };
 }
 
 /** What a route does before and after the stores are asked. */
-function edgeSettings({ schemas, batch, versions, cache, rateLimit }: ResourceInFile, absolute: (path: string) => string) {
+function edgeSettings(
+  { schemas, batch, versions, cache, rateLimit }: ResourceInFile,
+  absolute: (path: string) => string,
+) {
   const limits = { ...DEFAULTS.resource.batch, ...batch };
   return {
     schemas: messageSchemas(schemas, absolute),
@@ -157,7 +173,10 @@ function limitedBy(text: string): RateLimitSettings['by'] {
   return text === 'ip' ? text : { claim: text.slice('claim:'.length) };
 }
 
-function messageSchemas(given: MessageSchemas | undefined, absolute: (path: string) => string): MessageSchemas {
+function messageSchemas(
+  given: MessageSchemas | undefined,
+  absolute: (path: string) => string,
+): MessageSchemas {
   return mapValues((given ?? {}) as Record<string, string>, absolute);
 }
 
@@ -211,15 +230,6 @@ function querySettings(given: ResourceInFile['query']): QuerySettings {
     pageSize: query.pageSize,
     maxPageSize: query.maxPageSize,
   };
-}
-
-function operationSettings(
-  name: string,
-  operation: OperationInFile,
-  absolute: (path: string) => string,
-): OperationSettings {
-  const { path, method, resources } = operation;
-  return { name, path, method, module: absolute(operation.module), resources };
 }
 
 /** Plain objects again: the reader's mappings have no prototype, and their texts are the reader's own. */

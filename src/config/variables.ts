@@ -5,7 +5,7 @@ import { nearest } from './suggest.ts';
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Parts of the file that may hold `${NAME}`; resources are the same wherever the gateway runs. */
-const ALLOWED = ['server', 'upstream', 'stores'];
+const ALLOWED = ['server', 'upstream', 'auth', 'stores', 'operations'];
 
 const REFERENCE = /\$\{([^}]*)\}/g;
 const CONTENT = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([^]*))?$/;
@@ -19,7 +19,7 @@ export interface Filled {
 }
 
 /**
- * Replaces `${NAME}` and `${NAME:-default}` in every text of `server`, `upstream` and `stores`. The default takes the
+ * Replaces `${NAME}` and `${NAME:-default}` in every text of the parts that may hold it. The default takes the
  * place of a name that is not set or empty; an empty default leaves the setting out. Changes `tree` in place: it is
  * the reader's own.
  */
@@ -59,7 +59,7 @@ function fill(text: string, path: Path, environment: Environment, findings: Find
   if (!ALLOWED.includes(String(path[0]))) {
     // Below an unknown key it is the key that is wrong; the schema says so.
     if (!Object.hasOwn(SCHEMA.properties ?? {}, path[0] ?? '')) return null;
-    wrong(shown(text), 'plain text: ${NAME} may stand in server, upstream and stores only');
+    wrong(shown(text), 'plain text: ${NAME} may stand in server, upstream, auth, stores and operations only');
     return null;
   }
   if (text.replace(REFERENCE, '').includes('${')) {

@@ -79,7 +79,8 @@ export const ERRORS = {
   'claim-missing': {
     status: 403,
     title: 'The token lacks a claim that this route needs, or the claim does not fit its field.',
-    remedy: 'Get a token with the claim that the message names; operators: see "tenant" and "stamp" of the route.',
+    remedy:
+      'Get a token with the claim that the message names; operators: see "tenant" and "stamp" of the route.',
     challenge: 'Bearer error="insufficient_scope"',
   },
   'other-tenant': {
@@ -96,7 +97,8 @@ export const ERRORS = {
   'id-untranslatable': {
     status: 422,
     title: 'An id has no form on the other side.',
-    remedy: 'Use an id that was made by this API; operators: see "ids" of the resource in routes.config.yaml.',
+    remedy:
+      'Use an id that was made by this API; operators: see "ids" of the resource in routes.config.yaml.',
   },
   'mapping-failed': {
     status: 502,
@@ -222,7 +224,8 @@ export const ERRORS = {
   'too-many-records': {
     status: 422,
     title: 'The store would have to be read as a whole to answer this.',
-    remedy: 'Use the filters and sort fields that details name; operators: declare what the API can do, or raise maxRecords.',
+    remedy:
+      'Use the filters and sort fields that details name; operators: declare what the API can do, or raise maxRecords.',
   },
   'write-conflict': {
     status: 409,

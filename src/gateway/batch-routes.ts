@@ -1,14 +1,18 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../domain/callers.ts';
 import { BanyanError, isBanyanError, isPassing } from '../domain/errors.ts';
 import { stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import type { CreateOutcome } from '../replication/resource.ts';
 import { readBatch } from './batch-body.ts';
 import { runBatch, type BatchRecord } from './batch-writes.ts';
+import { ownRecord } from './access.ts';
+import { admitCallers, callerIn } from './admission.ts';
 import { ENVELOPES } from './envelope.ts';
 import { readMessage, type Face } from './face.ts';
 import { once, type Answer } from './idempotency.ts';
 import type { Match } from './match.ts';
+import { refuseForeignParents } from './parents.ts';
 import { send, sendError, type RouteContext } from './resource-routes.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { newKey } from './writes.ts';
@@ -19,6 +23,7 @@ const TYPES = [/^application\/(.+\+)?json\b/, /^application\/(x-ndjson|ndjson|js
 
 /** `POST path/batch`: many creates with one request; the answer has one entry for each, in their order. */
 export function batchRoutes(app: FastifyInstance, context: RouteContext): void {
+  admitCallers(app, context);
   app.removeAllContentTypeParsers();
   for (const type of TYPES) {
     app.addContentTypeParser(type, async (request: FastifyRequest, body: AsyncIterable<Buffer>) => {
@@ -63,6 +68,7 @@ async function handle(
   try {
     const runtime = context.runtimeOf(match);
     if (!runtime) throw new BanyanError('not-ready');
+    await context.checkRate(request, reply, settings, callerIn(request));
     return await create(runtime, match.face, request, reply);
   } catch (error) {
     if (!isBanyanError(error)) request.log.error({ err: error }, 'a batch failed without a name for it');
@@ -77,10 +83,11 @@ async function create(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const { settings } = runtime.resource;
+  const caller = callerIn(request);
   const text = typeof request.body === 'string' ? request.body : '';
   const atomic = isAtomic(request.query as Record<string, string | undefined>);
   const messages = readBatch(text, request.headers['content-type'] ?? '', settings.batch?.max ?? 0);
-  const accepted = messages.map((message) => accept(runtime, face, message));
+  const accepted = await Promise.all(messages.map((message) => accept(runtime, face, message, caller)));
   if (atomic) refuseAny(accepted);
   const assigned = accepted.map((one) => ('record' in one ? one.key : null));
   const run = async (
@@ -90,7 +97,8 @@ async function create(
     const good = accepted.flatMap((one, index) =>
       'record' in one ? [{ ...one, key: keys[index] ?? null, index }] : [],
     );
-    const done = good.length > 0 ? await runBatch(runtime, { records: good, atomic, repeated }) : null;
+    const done =
+      good.length > 0 ? await runBatch(runtime, { records: good, atomic, repeated, caller }) : null;
     const outcomes: CreateOutcome[] = accepted.map((one) => ('error' in one ? one : { record: {} }));
     good.forEach(({ index }, place) => (outcomes[index] = done?.outcomes[place] as CreateOutcome));
     if (done) void reply.header('x-served-by', done.side);
@@ -109,6 +117,7 @@ async function create(
     body: text,
     // All ids of the batch: a repeat is the same creates.
     key: stringifyJson(assigned),
+    caller,
   };
   const answer = await once(runtime, asked, async (keys, repeated) => {
     const done = await run(JSON.parse(keys ?? '[]') as (Key | null)[], repeated);
@@ -131,15 +140,19 @@ function isAtomic({ atomic = 'false', ...others }: Record<string, string | undef
   return atomic === 'true';
 }
 
-function accept(
+async function accept(
   runtime: ResourceRuntime,
   face: Face,
   message: ReturnType<typeof readBatch>[number],
-): BatchRecord | { error: BanyanError } {
+  caller: Caller,
+): Promise<BatchRecord | { error: BanyanError }> {
   if ('error' in message) return message;
   try {
-    const record = readMessage(face, message.value, 'create');
-    return { record, key: runtime.resource.mapping.keyGiven(record) ?? newKey(runtime) };
+    const given = readMessage(face, message.value, 'create');
+    const key = runtime.resource.mapping.keyGiven(given) ?? newKey(runtime);
+    const record = ownRecord(caller, runtime.resource, 'create', given);
+    await refuseForeignParents(runtime, caller, record, key);
+    return { record, key };
   } catch (error) {
     if (isBanyanError(error)) return { error };
     throw error;

@@ -1,3 +1,4 @@
+import type { Caller } from '../domain/callers.ts';
 import type { WritePermit } from '../control/routes.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
@@ -5,6 +6,8 @@ import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { CreateOutcome, RecordSide } from '../replication/resource.ts';
 import { markLegacyWrite, nameMarks } from '../state/journal.ts';
+import { isWithin, tenantOf } from './access.ts';
+import { noteWrite } from './kept-answer.ts';
 import { decidePlan, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { lateAnswer, nothingSent, stampTouched, stillInTime } from './writes.ts';
@@ -22,6 +25,8 @@ export interface BatchRequest {
   atomic: boolean;
   /** The same batch may have been done before, in part or as a whole: its keys are looked for first. */
   repeated: boolean;
+  /** Whose records they are. */
+  caller: Caller;
 }
 
 export interface BatchResult {
@@ -77,10 +82,13 @@ async function attempt(
   let landing = 0;
   try {
     const done = await PERFORM[plan.mark](runtime, plan, request);
-    if (done.some(isUnknown)) landing = runtime.resource[plan.side].timing.deadline;
+    const doubtful = done.find(isUnknown);
+    if (doubtful) landing = runtime.resource[plan.side].timing.deadline;
+    await noteWrite(runtime, 'create', doubtful?.error);
     return done;
   } catch (error) {
     if (!isBanyanError(error)) throw error;
+    await noteWrite(runtime, 'create', error);
     if (error.outcome === 'unknown') landing = runtime.resource[plan.side].timing.deadline;
     // Only a stage that has changed is worth another look; a batch as a whole has no other records to save.
     if (error.code !== 'switching') throw error;
@@ -90,7 +98,7 @@ async function attempt(
   }
 }
 
-function isUnknown(outcome: CreateOutcome): boolean {
+function isUnknown(outcome: CreateOutcome): outcome is { error: BanyanError } {
   return 'error' in outcome && outcome.error.outcome === 'unknown';
 }
 
@@ -204,15 +212,20 @@ async function create(
   request: BatchRequest,
   beforeRequest: () => void = () => undefined,
 ): Promise<CreateOutcome[]> {
-  const { atomic, repeated } = request;
+  const { atomic, repeated, caller } = request;
+  const tenant = tenantOf(caller, runtime.resource);
   if (atomic && !side.store.capabilities.atomicInserts) throw notAtomic(runtime, side);
   const { mapping, references } = runtime.resource;
   const wanted = request.records.map(({ key, record }) =>
     stampTouched(runtime, key === null ? record : { ...mapping.keyValues(key), ...record }),
   );
   const made = repeated ? await side.get(request.records.flatMap(({ key }) => key ?? [])) : new Map();
+  const ownMade = (key: Key | null) => {
+    const record = key === null ? undefined : made.get(key);
+    return record && isWithin(tenant, record) ? record : undefined;
+  };
   const outcomes: CreateOutcome[] = request.records.map(({ key }) => ({
-    record: (key === null ? undefined : made.get(key)) as PublicRecord,
+    record: ownMade(key) as PublicRecord,
   }));
   const insert = async (places: readonly number[]) => {
     const records = places.map((place) => wanted[place] as PublicRecord);

@@ -40,12 +40,13 @@ export const ENVELOPES: Readonly<Record<ResourceSettings['envelope'], Envelope>>
 export function publicError(
   error: unknown,
   requestId: string,
-): { status: number; error: PublicError; retryAfter: number | null } {
+): { status: number; error: PublicError; retryAfter: number | null; challenge: string | null } {
   const known = isBanyanError(error) ? error : new BanyanError('internal', undefined, { cause: error });
   const message = known.code === 'internal' ? ERRORS.internal.title : known.message;
   return {
     status: known.entry.status,
     retryAfter: known.retryAfter ?? known.entry.retryAfter ?? null,
+    challenge: known.entry.challenge ?? null,
     error: {
       code: known.code,
       message,

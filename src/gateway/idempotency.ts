@@ -1,8 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Caller } from '../domain/callers.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
-import type { Sql } from '../domain/sql.ts';
-import type { Key } from '../domain/words.ts';
+import type { Database, Sql } from '../domain/sql.ts';
+import { stringifyJson } from '../domain/values.ts';
+import type { Key, ResourceName } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import {
   abandonAttempt,
@@ -11,6 +13,7 @@ import {
   yieldAttempt,
   type Attempt,
 } from '../state/idempotency.ts';
+import { tenantOf } from './access.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
 /** An answer as it is kept and repeated. */
@@ -31,6 +34,8 @@ export interface IdempotentRequest {
   body: string;
   /** The id that a create gets if this is its first attempt. */
   key: Key | null;
+  /** Whose it is: another caller's same key is another key. */
+  caller: Caller;
 }
 
 /** How long a repeat waits for the first attempt before it is told to come again; ms. */
@@ -44,38 +49,53 @@ const TOKEN = /^[\x21-\x7e]{1,255}$/;
  * delete of nothing has succeeded, and a change sets the same values again.
  */
 export async function once(
-  runtime: ResourceRuntime,
+  { resource }: ResourceRuntime,
+  request: IdempotentRequest,
+  run: Run,
+): Promise<Answer & { replayed: boolean }> {
+  const { database, name, settings, legacy, new: next } = resource;
+  // As long as a write may be held, and then may land on either side (A1).
+  const deadline = settings.switch.hold + Math.max(legacy.timing.deadline, next.timing.deadline);
+  const tenant = stringifyJson(tenantOf(request.caller, resource)?.value ?? null);
+  return await onceIn({ database, name, deadline, tenant }, request, run);
+}
+
+/** Where the attempts of a request are kept. */
+export interface AttemptPlace {
+  database: Database;
+  name: ResourceName;
+  /** How long an attempt without an answer may still do something, ms. */
+  deadline: number;
+  /** The caller's tenant: under another one his key is another key. */
+  tenant: string;
+}
+
+/** As `once`, of what is not one resource's. */
+export async function onceIn(
+  { database, name, deadline, tenant }: AttemptPlace,
   request: IdempotentRequest,
   run: Run,
 ): Promise<Answer & { replayed: boolean }> {
   if (!TOKEN.test(request.token)) throw new BanyanError('idempotency-key-invalid');
-  const { database, name, settings, legacy, new: next } = runtime.resource;
   const first = {
     resource: name,
-    token: request.token,
+    token: ownToken(request, tenant),
     requestHash: hash(request),
     attempt: randomUUID(),
     assignedKey: request.key,
   };
-  // As long as a write may be held, and then may land on either side (A1).
-  const deadline = settings.switch.hold + Math.max(legacy.timing.deadline, next.timing.deadline);
   const until = performance.now() + PATIENCE;
   for (;;) {
     const { attempt, mine, repeated } = await beginAttempt(database, first, deadline);
     if (attempt.requestHash !== first.requestHash) throw new BanyanError('idempotency-key-reused');
     if (attempt.answer) return { ...attempt.answer, replayed: true };
-    if (mine) return { ...(await doOnce(runtime, attempt, repeated, run)), replayed: false };
+    if (mine) return { ...(await doOnce(database, attempt, repeated, run)), replayed: false };
     if (performance.now() > until) throw new BanyanError('idempotency-in-progress');
     await sleep(LOOK);
   }
 }
 
-async function doOnce(
-  { resource: { database } }: ResourceRuntime,
-  attempt: Attempt,
-  repeated: boolean,
-  run: Run,
-): Promise<Answer> {
+async function doOnce(database: Database, attempt: Attempt, repeated: boolean, run: Run): Promise<Answer> {
   reach('idempotency.begun');
   const keepWith: KeepAnswer = async (sql, answer) => await finishAttempt(sql, attempt, answer);
   const answer = await run(attempt.assignedKey, repeated, keepWith).catch(async (error: unknown) => {
@@ -90,6 +110,16 @@ async function doOnce(
   // The write is done, and its client is told so whatever becomes of this; a repeat then comes after the deadline.
   await finishAttempt(database, attempt, answer).catch(() => undefined);
   return answer;
+}
+
+/**
+ * A caller's own key. No key that a client may send has a space in it, so that nobody meets another's; without a token the
+ * key is everybody's.
+ */
+function ownToken({ token, caller }: IdempotentRequest, tenant: string): string {
+  if (!caller.known) return token;
+  const who = JSON.stringify([caller.subject, tenant]);
+  return `${createHash('sha256').update(who).digest('hex')} ${token}`;
 }
 
 function hash({ method, path, body }: IdempotentRequest): string {

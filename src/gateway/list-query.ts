@@ -1,3 +1,4 @@
+import type { Caller } from '../domain/callers.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { afterRow, type Condition, type ListQuery, type Operator, type SortBy } from '../domain/query.ts';
 import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
@@ -5,6 +6,7 @@ import { acceptValue } from '../mapping/accept.ts';
 import type { MappedField } from '../mapping/mapping.ts';
 import { PublicShape } from '../mapping/public-shape.ts';
 import type { BoundResource } from '../replication/resource.ts';
+import { conditionOf, tenantOf } from './access.ts';
 
 /** A list as the client asked for it. */
 export interface ListRequest {
@@ -30,10 +32,13 @@ type Parameters = Readonly<Record<string, string | string[] | undefined>>;
 export function readListQuery(
   resource: BoundResource,
   parameters: Parameters,
+  caller: Caller,
   shape = new PublicShape(resource.mapping),
 ): ListRequest {
   const problems: string[] = [];
-  const conditions = readFilters(resource, shape, parameters, problems);
+  // First of all: whatever is asked for, it is asked of the records that the caller sees.
+  const within = conditionOf(tenantOf(caller, resource));
+  const conditions = [...(within ? [within] : []), ...readFilters(resource, shape, parameters, problems)];
   const sort = readSort(resource, shape, single(parameters, 'sort', problems), problems);
   const limit = readLimit(resource, parameters, problems);
   const offset = readOffset(parameters, limit, problems);

@@ -1,12 +1,15 @@
 import type { OperationSettings, Snapshot } from '../domain/configuration.ts';
 import type { BoundResource } from '../replication/resource.ts';
+import type { TokenVerifier } from '../callers/tokens.ts';
+import { OperationPaths } from './operation-paths.ts';
 import { plainFace, type Face } from './face.ts';
+import type { Described } from './openapi.ts';
 
 /** What a request is for, by its path alone. */
 export type Match =
   | { kind: 'resource'; resource: BoundResource; face: Face; key: string | null }
   | { kind: 'batch'; resource: BoundResource; face: Face }
-  | { kind: 'operation'; operation: OperationSettings }
+  | { kind: 'operation'; operation: OperationSettings; parameters: Readonly<Record<string, string>> }
   | { kind: 'own'; path: string }
   | { kind: 'forward' };
 
@@ -25,39 +28,54 @@ interface Place {
 export class Matcher {
   readonly snapshot: Snapshot;
   private readonly places: ReadonlyMap<string, Place>;
-  private readonly operations: ReadonlyMap<string, OperationSettings>;
+  private readonly operations: OperationPaths;
+  /** How the callers of this snapshot are known; null: tokens are not looked at. */
+  readonly tokens: TokenVerifier | null;
 
   /** `faces`: those of each resource by its name; left out, a resource has just its own path. */
   constructor(
     snapshot: Snapshot,
     resources: Iterable<BoundResource>,
     faces?: ReadonlyMap<string, readonly Face[]>,
+    tokens: TokenVerifier | null = null,
   ) {
     this.snapshot = snapshot;
+    this.tokens = tokens;
     this.places = new Map(
       [...resources].flatMap((resource) =>
         (faces?.get(resource.name) ?? [plainFace(resource)]).map((face) => [face.path, { resource, face }]),
       ),
     );
-    this.operations = new Map(
-      snapshot.operations.map((operation) => [`${operation.method} ${operation.path}`, operation]),
-    );
+    this.operations = new OperationPaths(snapshot.operations);
+  }
+
+  /** Every route, for the OpenAPI document. */
+  get described(): Described {
+    const faces = new Map<BoundResource, Face[]>();
+    for (const { resource, face } of this.places.values())
+      faces.set(resource, [...(faces.get(resource) ?? []), face]);
+    return {
+      snapshot: this.snapshot,
+      resources: [...faces].map(([{ settings }, own]) => ({ settings, faces: own })),
+    };
   }
 
   /** `target`: the request line's path with its query. A path below a record's is none of ours. */
   match(method: string, target: string): Match {
     const end = target.indexOf('?');
     const path = end < 0 ? target : target.slice(0, end);
-    if (this.operations.size > 0) {
-      const operation = this.operations.get(`${method} ${path}`);
-      if (operation) return { kind: 'operation', operation };
-    }
+    // Of a browser, whether it may: the gateway's own to answer only where it has been told what to say.
+    if (method === 'OPTIONS' && !this.snapshot.server?.cors) return { kind: 'forward' };
+    const plain =
+      method === 'OPTIONS' ? this.operations.findAny(path) : this.operations.findPlain(method, path);
+    if (plain) return { kind: 'operation', ...plain };
     const collection = this.places.get(path);
-    if (collection)
-      return method === 'OPTIONS' ? { kind: 'forward' } : { kind: 'resource', ...collection, key: null };
+    if (collection) return { kind: 'resource', ...collection, key: null };
+    const pattern = this.operations.findPattern(method, path);
+    if (pattern) return { kind: 'operation', ...pattern };
     const slash = path.lastIndexOf('/');
     const place = slash > 0 ? this.places.get(path.slice(0, slash)) : undefined;
-    if (place && method !== 'OPTIONS') return this.below(place, method, path.slice(slash + 1));
+    if (place) return this.below(place, method, path.slice(slash + 1));
     return this.isOwn(path) ? { kind: 'own', path } : { kind: 'forward' };
   }
 

@@ -1,32 +1,55 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { WritePermit } from '../control/routes.ts';
-import type { OperationSettings } from '../domain/configuration.ts';
+import type { Caller } from '../domain/callers.ts';
+import type { OperationSettings, ServiceSide } from '../domain/configuration.ts';
+import { noteWrite } from './kept-answer.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
-import type { Sql } from '../domain/sql.ts';
+import { operationName } from '../domain/operations.ts';
+import type { Database, Sql } from '../domain/sql.ts';
 import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
-import { acceptRecord, type BodyRole } from '../mapping/accept.ts';
-import type { RecordSide } from '../replication/resource.ts';
+import { tenantOf } from './access.ts';
+import { callerIn } from './admission.ts';
 import { ENVELOPES } from './envelope.ts';
-import { once, type KeepAnswer } from './idempotency.ts';
+import { onceIn, type Answer, type KeepAnswer } from './idempotency.ts';
+import type { OperationComparer } from './operation-comparer.ts';
+import {
+  readsOfSide,
+  recordsOneByOne,
+  recordsWithin,
+  type OperationReads,
+  type OperationRecords,
+} from './operation-records.ts';
 import type { ResourceRuntime } from './runtime.ts';
-import { newKey, runWrite, stampTouched } from './writes.ts';
+import { askService, type ServiceAnswer } from './service-call.ts';
 
-/** Records of one resource, as an operation reads and writes them: public shapes, validated like a request's body. */
-export interface OperationRecords {
-  get(key: Key): Promise<PublicRecord | null>;
-  create(record: PublicRecord): Promise<PublicRecord>;
-  change(key: Key, changes: PublicRecord): Promise<PublicRecord>;
-  remove(key: Key): Promise<void>;
-}
+export type { OperationPage, OperationReads, OperationRecords } from './operation-records.ts';
 
-/** What a handler works with. On the new side all of it is one transaction; on legacy each write stands alone. */
-export interface OperationContext {
+/**
+ * What a handler works with. On the new side all of it is one transaction; on legacy each write stands alone. `Shapes`:
+ * the public records of its resources, by resource, so that the handler is typed.
+ */
+export interface OperationContext<Shapes extends object = Record<ResourceName, PublicRecord>> {
   /** The request's JSON body; null when it has none. */
   body: Value;
-  /** Records of a resource that the operation names in `resources`. */
-  of(resource: ResourceName): OperationRecords;
+  /** Values of the path's parameters, decoded: of `/api/clients/:id/merge` it is `id`. */
+  parameters: Readonly<Record<string, string>>;
+  query: Readonly<Record<string, string | string[] | undefined>>;
+  /** Who asks: subject, roles, claims. */
+  caller: Caller;
+  /** The client's `Idempotency-Key`, for what the handler does beside the stores; null: none was sent. */
+  idempotencyKey: string | null;
+  /** The side on which it runs. */
+  side: Side;
+  /**
+   * The transaction of the new side, for statements of its own, e.g. `SELECT … FOR UPDATE`; every write of it is marked,
+   * and none is limited to a tenant. Null on legacy, and in an operation without resources.
+   */
+  sql: Sql | null;
+  /** Records of a resource that the operation names in `resources`, where they are now. */
+  of<Name extends keyof Shapes & string>(resource: Name): OperationRecords<Shapes[Name]>;
+  /** The same records on one side, for reading, e.g. for figures over both. */
+  on<Name extends keyof Shapes & string>(side: Side, resource: Name): OperationReads<Shapes[Name]>;
 }
 
 /** Answers the data that goes into the envelope; throws a BanyanError to refuse. */
@@ -38,48 +61,195 @@ export interface OperationModule {
   new?: OperationHandler;
 }
 
+/** What runs on a side: a handler of a module, or a service; null: nothing. */
+export type BoundSide = { handler: OperationHandler } | { service: ServiceSide } | null;
+
 export interface BoundOperation {
   settings: OperationSettings;
-  module: OperationModule;
+  sides: Readonly<Record<Side, BoundSide>>;
   runtimes: readonly ResourceRuntime[];
+  /** The control database, where answers to repeats are kept. */
+  database: Database;
+  comparer: OperationComparer;
 }
+
+/** One run of an operation, whichever side it is for. */
+export interface OperationRequest {
+  body: string;
+  parameters: Readonly<Record<string, string>>;
+  query: Readonly<Record<string, string | string[] | undefined>>;
+  headers: FastifyRequest['headers'];
+  /** Path and query. */
+  target: string;
+  caller: Caller;
+  requestId: string;
+}
+
+/** An operation without resources is held by nothing, and leaves no mark: it may be repeated after this long; ms. */
+const ATTEMPT = 60_000;
 
 /** Runs an operation on the side where its resources are, with the same holds, marks and checks as single writes. */
 export async function runOperation(
   operation: BoundOperation,
+  parameters: Readonly<Record<string, string>>,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const [lead] = operation.runtimes;
-  if (!lead)
-    throw new BanyanError('operation-closed', `operation ${operation.settings.name} names no resource`);
-  const text = typeof request.body === 'string' ? request.body : '';
-  const body = text === '' ? null : readBody(text);
-  const envelope = ENVELOPES[lead.resource.settings.envelope];
-  const answerOf = (data: Value) => ({
-    status: 200,
-    body: stringifyJson(envelope.record(data as PublicRecord)),
-  });
+  const { settings, runtimes } = operation;
+  const caller = callerIn(request);
+  const asked: OperationRequest = {
+    body: typeof request.body === 'string' ? request.body : '',
+    parameters,
+    query: request.query as OperationRequest['query'],
+    headers: request.headers,
+    target: request.url,
+    caller,
+    requestId: request.id,
+  };
+  // Before anything is done: each of its resources must be one that the caller has a tenant for.
+  const tenants = runtimes.map(({ resource }) => tenantOf(caller, resource)?.value ?? null);
   const run = async (keep: KeepAnswer | null) => {
-    const done = async (sql: Sql, data: Value) => await keep?.(sql, answerOf(data));
-    const { data, side } = await decideAndRun(operation, body, done);
+    const { answer, side } = await decideAndRun(operation, asked, keep);
     void reply.header('x-served-by', side);
-    return answerOf(data);
+    if (settings.mode === 'shadow') {
+      const what = `${settings.method} ${asked.target}\n${asked.body}`;
+      const other = async () => await runOn(operation, 'new', asked);
+      operation.comparer.compare({ settings, request: what, answer, other });
+    }
+    return answer;
   };
   const token = request.headers['idempotency-key'];
-  const { path, method } = operation.settings;
   const answer =
     token === undefined
       ? await run(null)
-      : await once(
-          lead,
-          { token: String(token), method, path, body: text, key: null },
+      : await onceIn(
+          attemptsOf(operation, stringifyJson(tenants)),
+          {
+            token: String(token),
+            method: settings.method,
+            path: request.url,
+            body: asked.body,
+            key: null,
+            caller,
+          },
           async (_key, _repeated, keep) => await run(keep),
         );
   return reply
     .code(answer.status)
     .header('content-type', 'application/json; charset=utf-8')
     .send(answer.body);
+}
+
+/** Where its repeats are found; beside those of its first resource, as ever. */
+function attemptsOf({ settings, runtimes, database }: BoundOperation, tenant: string) {
+  const [lead] = runtimes;
+  const longest = (of: ResourceRuntime) =>
+    Math.max(of.resource.legacy.timing.deadline, of.resource.new.timing.deadline);
+  return {
+    database,
+    name: lead?.resource.name ?? operationName(settings),
+    deadline: lead ? lead.resource.settings.switch.hold + Math.max(...runtimes.map(longest)) : ATTEMPT,
+    tenant,
+  };
+}
+
+/** The form of its answers and of its errors. */
+export function operationEnvelope(
+  settings: OperationSettings,
+  operation: BoundOperation | undefined,
+): keyof typeof ENVELOPES {
+  if (settings.envelope) return settings.envelope;
+  const fallback = settings.resources.length > 0 ? 'success-data' : 'none';
+  return operation?.runtimes[0]?.resource.settings.envelope ?? fallback;
+}
+
+async function decideAndRun(
+  operation: BoundOperation,
+  request: OperationRequest,
+  keep: KeepAnswer | null,
+): Promise<{ answer: Answer; side: Side }> {
+  const { settings, runtimes } = operation;
+  if (settings.mode !== null) {
+    const side = settings.mode === 'new' ? 'new' : 'legacy';
+    return { answer: await runOn(operation, side, request, keep), side };
+  }
+  const until =
+    performance.now() + Math.min(...runtimes.map(({ resource }) => resource.settings.switch.hold));
+  for (;;) {
+    const side = await sideOf(operation, until);
+    try {
+      return { answer: await runOn(operation, side, request, keep), side };
+    } catch (error) {
+      if (!isBanyanError(error, 'switching') || performance.now() >= until) throw error;
+      await runtimes[0]?.routes.refresh();
+    }
+  }
+}
+
+/** The side that decides for all of the operation's resources; waits while one of them is being switched. */
+async function sideOf({ settings, runtimes }: BoundOperation, until: number): Promise<Side> {
+  const sides: Side[] = [];
+  for (const { resource, routes } of runtimes) {
+    const permit = await routes.beginWrite(resource.name, Math.max(0, until - performance.now()));
+    sides.push(MODES[permit.state.mode].primary);
+    permit.end();
+  }
+  if (new Set(sides).size === 1) return sides[0] as Side;
+  const where = runtimes.map(({ resource }, index) => `${resource.name} on ${sides[index]}`).join(', ');
+  throw new BanyanError(
+    'operation-closed',
+    `operation ${settings.name} needs its resources on one side; they are: ${where}`,
+  );
+}
+
+/** Runs an operation on a side. `keep` keeps the answer in the transaction of the work itself, where there is one. */
+export async function runOn(
+  operation: BoundOperation,
+  side: Side,
+  request: OperationRequest,
+  keep: KeepAnswer | null = null,
+): Promise<Answer> {
+  const runs = operation.sides[side];
+  if (!runs)
+    throw new BanyanError(
+      'operation-closed',
+      `operation ${operation.settings.name} has no handler for the ${side} side`,
+    );
+  if ('service' in runs) return answerOf(operation, await ask(operation, runs.service, request));
+  const around = operation.runtimes.length > 0 ? HANDLERS[side] : runAlone;
+  return await around(operation, runs.handler, baseOf(operation, side, request), keep);
+}
+
+async function ask(
+  { settings }: BoundOperation,
+  service: ServiceSide,
+  { target, headers, body, requestId }: OperationRequest,
+): Promise<ServiceAnswer> {
+  const { method, safe } = settings;
+  return await askService(service, { method, target, headers, body, safe }, requestId);
+}
+
+function answerOf(operation: BoundOperation, answer: ServiceAnswer): Answer {
+  if ('refusal' in answer) return answer.refusal;
+  const envelope = ENVELOPES[operationEnvelope(operation.settings, operation)];
+  return { status: 200, body: stringifyJson(envelope.record(answer.data as PublicRecord)) };
+}
+
+/** What every handler gets, on either side. */
+type BaseContext = Omit<OperationContext, 'of' | 'sql'>;
+
+function baseOf(operation: BoundOperation, side: Side, request: OperationRequest): BaseContext {
+  const { caller, parameters, query, headers } = request;
+  const token = headers['idempotency-key'];
+  return {
+    body: request.body === '' ? null : readBody(request.body),
+    parameters,
+    query,
+    caller,
+    idempotencyKey: token === undefined ? null : String(token),
+    side,
+    on: (of, name) => readsOfSide(runtimeOf(operation, name), caller, of),
+  };
 }
 
 function readBody(text: string): Value {
@@ -90,99 +260,43 @@ function readBody(text: string): Value {
   }
 }
 
-/** Told of what was done before the transaction on the new side commits. */
-type Done = (sql: Sql, data: Value) => Promise<void>;
-
-async function decideAndRun(
+type RunHandler = (
   operation: BoundOperation,
-  body: Value,
-  done: Done,
-): Promise<{ data: Value; side: Side }> {
-  const until =
-    performance.now() + Math.min(...operation.runtimes.map(({ resource }) => resource.settings.switch.hold));
-  for (;;) {
-    const side = await sideOf(operation, until);
-    try {
-      return { data: await RUN[side](operation, body, done), side };
-    } catch (error) {
-      if (!isBanyanError(error, 'switching') || performance.now() >= until) throw error;
-      await operation.runtimes[0]?.routes.refresh();
-    }
-  }
-}
+  handler: OperationHandler,
+  base: BaseContext,
+  keep: KeepAnswer | null,
+) => Promise<Answer>;
 
-/** The side that decides for all of the operation's resources; waits while one of them is being switched. */
-async function sideOf({ settings, runtimes }: BoundOperation, until: number): Promise<Side> {
-  const permits: WritePermit[] = [];
-  try {
-    for (const { resource, routes } of runtimes) {
-      permits.push(await routes.beginWrite(resource.name, Math.max(0, until - performance.now())));
-    }
-    const sides = permits.map(({ state }) => MODES[state.mode].primary);
-    if (new Set(sides).size === 1) return sides[0] as Side;
-    const where = runtimes.map(({ resource }, index) => `${resource.name} on ${sides[index]}`).join(', ');
-    throw new BanyanError(
-      'operation-closed',
-      `operation ${settings.name} needs its resources on one side; they are: ${where}`,
-    );
-  } finally {
-    for (const permit of permits) permit.end();
-  }
-}
+const HANDLERS: Readonly<Record<Side, RunHandler>> = { legacy: runOnLegacy, new: runOnNew };
 
-const RUN: Readonly<Record<Side, (operation: BoundOperation, body: Value, done: Done) => Promise<Value>>> = {
-  legacy: runOnLegacy,
-  new: runOnNew,
-};
-
-function handlerOf({ settings, module }: BoundOperation, side: Side): OperationHandler {
-  const handler = module[side];
-  if (!handler)
-    throw new BanyanError(
-      'operation-closed',
-      `operation ${settings.name} has no handler for the ${side} side`,
-    );
-  return handler;
+/** An operation without resources: what it does is its own. */
+async function runAlone(...[operation, handler, base]: Parameters<RunHandler>): Promise<Answer> {
+  const of = (name: ResourceName) => {
+    throw notNamed(operation, name);
+  };
+  return answerOf(operation, { data: await handler({ ...base, sql: null, of }) });
 }
 
 /**
  * Each write is a write of its own: marked, sent, synced. A failure leaves the ones before it done, so its outcome is not
  * "nothing": a repeat with the same Idempotency-Key waits until the attempt's deadline.
  */
-async function runOnLegacy(operation: BoundOperation, body: Value): Promise<Value> {
-  let writes = 0;
-  const of = (name: ResourceName): OperationRecords => {
-    const runtime = runtimeOf(operation, name);
-    const write = async (verb: 'create' | 'change' | 'remove', key: Key | null, record: PublicRecord) => {
-      const written = await runWrite(runtime, { verb, key, record, repeated: false });
-      writes += 1;
-      return written.record;
-    };
-    return {
-      get: async (key) => (await runtime.resource.legacy.get([key])).get(key) ?? null,
-      create: async (record) => {
-        const accepted = accept(runtime, record, 'create');
-        return await write('create', keyGiven(runtime, accepted), accepted);
-      },
-      change: async (key, changes) => await write('change', key, accept(runtime, changes, 'change')),
-      remove: async (key) => void (await write('remove', key, {})),
-    };
-  };
+async function runOnLegacy(...[operation, handler, base]: Parameters<RunHandler>): Promise<Answer> {
+  const done = { writes: 0 };
+  const of = (name: ResourceName) => recordsOneByOne(runtimeOf(operation, name), base.caller, done);
   try {
-    return await handlerOf(operation, 'legacy')({ body, of });
+    return answerOf(operation, { data: await handler({ ...base, sql: null, of }) });
   } catch (error) {
-    if (writes === 0 || !isBanyanError(error)) throw error;
-    throw new BanyanError(error.code, error.message, {
-      details: error.details,
-      outcome: 'unknown',
-      cause: error,
-    });
+    if (done.writes === 0 || !isBanyanError(error)) throw error;
+    // Not "switching": what is done already must not be done again on the other side.
+    const code = error.code === 'switching' ? 'outcome-unknown' : error.code;
+    const { message, details } = error;
+    throw new BanyanError(code, message, { details, outcome: 'unknown', cause: error });
   }
 }
 
 /** One transaction; the triggers check the stage and mark every record in it (R9, D5). Any failure undoes all of it. */
-async function runOnNew(operation: BoundOperation, body: Value, done: Done): Promise<Value> {
-  const handler = handlerOf(operation, 'new');
+async function runOnNew(...[operation, handler, base, keep]: Parameters<RunHandler>): Promise<Answer> {
   const database = operation.runtimes[0]?.resource.new.store.database;
   if (!database)
     throw new BanyanError(
@@ -190,70 +304,32 @@ async function runOnNew(operation: BoundOperation, body: Value, done: Done): Pro
       `operation ${operation.settings.name}: the new store has no transactions`,
     );
   const written: [ResourceRuntime, Key][] = [];
-  const data = await database.transaction(async (sql) => {
+  const answer = await database.transaction(async (sql) => {
     const of = (name: ResourceName): OperationRecords => {
       const runtime = runtimeOf(operation, name);
-      return recordsWithin(runtime, runtime.resource.new.within(sql), (key) => written.push([runtime, key]));
+      return recordsWithin(runtime, base.caller, sql, (key) => written.push([runtime, key]));
     };
-    const result = await handler({ body, of });
-    await done(sql, result);
+    const result = answerOf(operation, { data: await handler({ ...base, sql, of }) });
+    await keep?.(sql, result);
     return result;
   });
   for (const [runtime, key] of written) runtime.syncer.wake([key]);
-  return data;
+  // A transaction may have deleted what others refer to.
+  await Promise.all(
+    [...new Set(written.map(([runtime]) => runtime))].map((runtime) => noteWrite(runtime, 'remove')),
+  );
+  return answer;
 }
 
-function recordsWithin(
-  runtime: ResourceRuntime,
-  side: RecordSide,
-  wrote: (key: Key) => void,
-): OperationRecords {
-  const { name, mapping } = runtime.resource;
-  const missing = (key: Key) => new BanyanError('not-found', `${name} has no record "${key}"`);
-  return {
-    get: async (key) => (await side.get([key])).get(key) ?? null,
-    create: async (record) => {
-      const accepted = accept(runtime, record, 'create');
-      const key = keyGiven(runtime, accepted);
-      const keyed = key === null ? accepted : { ...accepted, ...mapping.keyValues(key) };
-      const made = await side.insert(stampTouched(runtime, keyed));
-      wrote(mapping.keyOf(made));
-      return made;
-    },
-    change: async (key, changes) => {
-      const changed = await side.update(key, stampTouched(runtime, accept(runtime, changes, 'change')));
-      if (!changed) throw missing(key);
-      wrote(key);
-      return changed;
-    },
-    remove: async (key) => {
-      if (!(await side.remove(key))) throw missing(key);
-      wrote(key);
-    },
-  };
+function runtimeOf(operation: BoundOperation, name: ResourceName): ResourceRuntime {
+  const runtime = operation.runtimes.find(({ resource }) => resource.name === name);
+  if (!runtime) throw notNamed(operation, name);
+  return runtime;
 }
 
-function runtimeOf({ settings, runtimes }: BoundOperation, name: ResourceName): ResourceRuntime {
-  const runtime = runtimes.find(({ resource }) => resource.name === name);
-  if (runtime) return runtime;
-  throw new BanyanError(
+function notNamed({ settings }: BoundOperation, name: ResourceName): BanyanError {
+  return new BanyanError(
     'operation-closed',
     `operation ${settings.name} uses ${name} but does not name it in "resources"`,
   );
-}
-
-function accept(runtime: ResourceRuntime, record: PublicRecord, role: BodyRole): PublicRecord {
-  const accepted = acceptRecord(runtime.resource.mapping, record, role);
-  if (accepted.ok) return accepted.record;
-  const message = accepted.problems
-    .map(({ field, message: text }) => `${runtime.resource.name}.${field} ${text}`)
-    .join('; ');
-  throw new BanyanError('validation-failed', message, {
-    details: accepted.problems.map((problem) => ({ ...problem })),
-  });
-}
-
-function keyGiven(runtime: ResourceRuntime, record: PublicRecord): Key | null {
-  const { mapping } = runtime.resource;
-  return mapping.keyGiven(record) ?? newKey(runtime);
 }

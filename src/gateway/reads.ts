@@ -1,9 +1,12 @@
+import type { Caller } from '../domain/callers.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
-import type { Key, Side } from '../domain/words.ts';
+import type { Key, ResourceState, Route } from '../domain/words.ts';
+import { isWithin, tenantOf } from './access.ts';
 import type { Pagination } from './envelope.ts';
 import type { ListRequest } from './list-query.ts';
 import { decidePlan, type ReadPlan } from './plan.ts';
+import { ROUTES } from './read-routes.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
 /** How long a read waits while its replica may not read (a switch's few milliseconds); ms. */
@@ -12,21 +15,24 @@ const READ_PATIENCE = 5_000;
 export async function readRecord(
   runtime: ResourceRuntime,
   key: Key,
-): Promise<{ record: PublicRecord; side: Side }> {
-  const plan = await planRead(runtime, 'detail');
-  const found = await runtime.resource[plan.side].get([key]);
+  caller: Caller,
+): Promise<{ record: PublicRecord; side: Route }> {
+  const tenant = tenantOf(caller, runtime.resource);
+  const { plan, state } = await planRead(runtime, 'detail');
+  const { found, side } = await ROUTES[plan.from].get(runtime.resource, key, state);
   if (isSampled(plan)) runtime.comparer.readRecord(key);
-  const record = found.get(key);
-  if (!record) throw new BanyanError('not-found', `${runtime.resource.name} has no record "${key}"`);
-  return { record, side: plan.side };
+  const record = found;
+  if (!record || !isWithin(tenant, record))
+    throw new BanyanError('not-found', `${runtime.resource.name} has no record "${key}"`);
+  return { record, side };
 }
 
 export async function readList(
   runtime: ResourceRuntime,
   request: ListRequest,
-): Promise<{ records: PublicRecord[]; pagination: Pagination; side: Side }> {
-  const plan = await planRead(runtime, 'list');
-  const { records, total } = await runtime.resource[plan.side].list(request.query);
+): Promise<{ records: PublicRecord[]; pagination: Pagination; side: Route }> {
+  const { plan, state } = await planRead(runtime, 'list');
+  const { records, total } = await ROUTES[plan.from].list(runtime.resource, request.query, state);
   const page = records.slice(0, request.limit);
   if (isSampled(plan)) compareList(runtime, request, page);
   const last = page.at(-1);
@@ -36,12 +42,15 @@ export async function readList(
     ...(total === null ? {} : { total }),
     nextCursor: records.length > request.limit && last ? request.cursorAfter(last) : null,
   };
-  return { records: page, pagination, side: plan.side };
+  return { records: page, pagination, side: plan.from };
 }
 
-async function planRead(runtime: ResourceRuntime, verb: 'detail' | 'list'): Promise<ReadPlan> {
+async function planRead(
+  runtime: ResourceRuntime,
+  verb: 'detail' | 'list',
+): Promise<{ plan: ReadPlan; state: ResourceState }> {
   const state = await runtime.routes.beginRead(runtime.resource.name, READ_PATIENCE);
-  return decidePlan(verb, state.mode, runtime.resource.settings) as ReadPlan;
+  return { plan: decidePlan(verb, state.mode, runtime.resource.settings) as ReadPlan, state };
 }
 
 function isSampled(plan: ReadPlan): boolean {

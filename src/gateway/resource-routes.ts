@@ -6,13 +6,16 @@ import { acceptKey, type BodyRole } from '../mapping/accept.ts';
 import type { Key } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { BoundResource } from '../replication/resource.ts';
+import { admitCallers, callerIn, type AdmissionContext } from './admission.ts';
+import { keptAnswer } from './kept-answer.ts';
+import type { CheckRate } from './rate-limit.ts';
 import { ENVELOPES, publicError } from './envelope.ts';
 import { readMessage, withProblems, type Face } from './face.ts';
 import { once, type Answer } from './idempotency.ts';
 import { readListQuery } from './list-query.ts';
 import type { Match } from './match.ts';
 import { allowedMethods, verbOf, type Verb } from './plan.ts';
-import { runOperation, type BoundOperation } from './operations.ts';
+import { operationEnvelope, runOperation, type BoundOperation } from './operations.ts';
 import { readList, readRecord } from './reads.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { newKey, runWrite, type WriteRequest } from './writes.ts';
@@ -20,17 +23,18 @@ import { newKey, runWrite, type WriteRequest } from './writes.ts';
 export type ResourceMatch = Match & { kind: 'resource' };
 
 /** What the routes need of the process. */
-export interface RouteContext {
+export interface RouteContext extends AdmissionContext {
   runtimeOf: (match: { resource: BoundResource }) => ResourceRuntime | undefined;
   /** An operation with everything that it needs; undefined while the gateway does not serve. */
   operationOf: (match: Match & { kind: 'operation' }) => BoundOperation | undefined;
-  matchOf: (request: FastifyRequest) => Match;
+  checkRate: CheckRate;
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
 /** One handler for every resource and one for every operation: which one, and in which mode, is looked up per request. */
 export function resourceRoutes(app: FastifyInstance, context: RouteContext): void {
+  admitCallers(app, context);
   app.removeAllContentTypeParsers();
   // As text: numbers that a double cannot hold must survive (domain/values.ts).
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
@@ -46,8 +50,7 @@ export function resourceRoutes(app: FastifyInstance, context: RouteContext): voi
     exposeHeadRoute: false,
     errorHandler: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
       const match = context.matchOf(request);
-      const envelope = match.kind === 'resource' ? match.resource.settings.envelope : 'success-data';
-      void sendError(reply, envelope, fastifyFailure(error), request.id);
+      void sendError(reply, envelopeOf(match, context), fastifyFailure(error), request.id);
     },
   };
   app.route({
@@ -62,19 +65,28 @@ export function resourceRoutes(app: FastifyInstance, context: RouteContext): voi
   });
 }
 
+/** The form in which a client of this route reads errors. */
+function envelopeOf(
+  match: Match,
+  { operationOf }: Pick<RouteContext, 'operationOf'>,
+): keyof typeof ENVELOPES {
+  if (match.kind === 'resource') return match.resource.settings.envelope;
+  return match.kind === 'operation' ? operationEnvelope(match.operation, operationOf(match)) : 'success-data';
+}
+
 async function operate(
   context: RouteContext,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const operation = context.operationOf(context.matchOf(request) as Match & { kind: 'operation' });
-  const envelope = operation?.runtimes[0]?.resource.settings.envelope ?? 'success-data';
+  const match = context.matchOf(request) as Match & { kind: 'operation' };
+  const operation = context.operationOf(match);
   try {
     if (!operation) throw new BanyanError('not-ready');
-    return await runOperation(operation, request, reply);
+    return await runOperation(operation, match.parameters, request, reply);
   } catch (error) {
     if (!isBanyanError(error)) request.log.error({ err: error }, 'an operation failed without a name for it');
-    return sendError(reply, envelope, error, request.id);
+    return sendError(reply, envelopeOf(match, context), error, request.id);
   }
 }
 
@@ -93,6 +105,7 @@ async function handle(
     }
     const runtime = context.runtimeOf(match);
     if (!runtime) throw new BanyanError('not-ready');
+    await context.checkRate(request, reply, runtime.resource.settings, callerIn(request));
     return await HANDLERS[verb](runtime, match, request, reply);
   } catch (error) {
     if (!isBanyanError(error)) request.log.error({ err: error }, 'a request failed without a name for it');
@@ -110,29 +123,32 @@ type Handler = (
 const HANDLERS: Readonly<Record<Verb, Handler>> = {
   async list(runtime, match, request, reply) {
     const { shape } = match.face;
-    const query = readListQuery(runtime.resource, request.query as Record<string, string>, shape);
-    const { records, pagination, side } = await readList(runtime, query);
-    const envelope = ENVELOPES[match.resource.settings.envelope];
-    if (pagination.total !== undefined) void reply.header('x-total-count', pagination.total);
-    return send(
-      reply.header('x-served-by', side),
-      200,
-      stringifyJson(
-        envelope.list(
-          records.map((record) => shape.toPublic(record)),
-          pagination,
-        ),
-      ),
+    const query = readListQuery(
+      runtime.resource,
+      request.query as Record<string, string>,
+      callerIn(request),
+      shape,
     );
+    const envelope = ENVELOPES[match.resource.settings.envelope];
+    const body = await keptAnswer(runtime, request, reply, async () => {
+      const { records, pagination, side } = await readList(runtime, query);
+      const { total } = pagination;
+      const shown = records.map((record) => shape.toPublic(record));
+      return {
+        body: stringifyJson(envelope.list(shown, pagination)),
+        headers: { 'x-served-by': side, ...(total === undefined ? {} : { 'x-total-count': String(total) }) },
+      };
+    });
+    return send(reply, 200, body);
   },
-  async detail(runtime, match, _request, reply) {
-    const { record, side } = await readRecord(runtime, keyIn(runtime, match));
+  async detail(runtime, match, request, reply) {
     const envelope = ENVELOPES[match.resource.settings.envelope];
-    return send(
-      reply.header('x-served-by', side),
-      200,
-      stringifyJson(envelope.record(match.face.shape.toPublic(record))),
-    );
+    const body = await keptAnswer(runtime, request, reply, async () => {
+      const { record, side } = await readRecord(runtime, keyIn(runtime, match), callerIn(request));
+      const shown = match.face.shape.toPublic(record);
+      return { body: stringifyJson(envelope.record(shown)), headers: { 'x-served-by': side } };
+    });
+    return send(reply, 200, body);
   },
   create: async (...of) => await write('create', ...of),
   replace: async (...of) => await write('replace', ...of),
@@ -158,10 +174,11 @@ async function write(
   const role = BODY_ROLES[verb];
   const { face } = match;
   const record = role ? readBody(face, request, role) : {};
+  const caller = callerIn(request);
   const key = match.key === null ? (mapping.keyGiven(record) ?? newKey(runtime)) : keyIn(runtime, match);
   if (match.key !== null && key !== null) refuseOtherKey(mapping, key, record);
   const run = async (assigned: Key | null, repeated: boolean): Promise<Answer> => {
-    const result = await runWrite(runtime, { verb, key: assigned, record, repeated });
+    const result = await runWrite(runtime, { verb, key: assigned, record, repeated, caller });
     void reply.header('x-served-by', result.side);
     if (result.secondary) void reply.header('x-banyan-secondary', result.secondary);
     const shown = verb === 'remove' ? face.shape.renamed(result.record) : face.shape.toPublic(result.record);
@@ -180,6 +197,7 @@ async function write(
     path: face.path + (match.key ?? ''),
     body: text,
     key,
+    caller,
   };
   const answer = await once(runtime, asked, run);
   if (answer.replayed) void reply.header('idempotency-replayed', 'true');
@@ -233,7 +251,8 @@ export function sendError(
   failure: unknown,
   requestId: string,
 ): FastifyReply {
-  const { status, error, retryAfter } = publicError(failure, requestId);
+  const { status, error, retryAfter, challenge } = publicError(failure, requestId);
+  if (challenge !== null) void reply.header('www-authenticate', challenge);
   if (retryAfter !== null) void reply.header('retry-after', retryAfter);
   return send(reply, status, stringifyJson(ENVELOPES[envelope].error(error)));
 }

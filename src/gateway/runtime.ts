@@ -1,3 +1,5 @@
+import type { ResourceName } from '../domain/words.ts';
+import type { AnswerCache } from './cache.ts';
 import type { Routes } from '../control/routes.ts';
 import type { Comparer } from '../replication/comparer.ts';
 import type { BoundResource } from '../replication/resource.ts';
@@ -9,6 +11,10 @@ export interface ResourceRuntime {
   routes: Routes;
   syncer: Syncer;
   comparer: Comparer;
+  /** Answers of reads that are kept; every write must be told to it. */
+  answers: AnswerCache;
+  /** Another resource's, for what refers to it. */
+  peer: (resource: ResourceName) => ResourceRuntime | undefined;
   /** Name under which this process marks. */
   replica: string;
 }

@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { METHODS, type IncomingMessage } from 'node:http';
 import Fastify, { LogController, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../domain/configuration.ts';
+import type { TokenVerifier } from '../callers/tokens.ts';
+import { allowOrigins } from './cors.ts';
 import { batchRoutes } from './batch-routes.ts';
+import { RequestCounter, type ProbedStore } from './health.ts';
+import { openApiDocument } from './openapi.ts';
+import { docsRoutes, probeRoutes, type OwnContext } from './own-routes.ts';
+import { openRateLimits } from './rate-limit.ts';
+import type { Redis } from './redis.ts';
 import { forwardRoutes, noRoute, refusal, type UpstreamPatience } from './forward.ts';
 import type { Match, Matcher } from './match.ts';
 import { resourceRoutes, sendError, type RouteContext } from './resource-routes.ts';
@@ -13,13 +20,18 @@ export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operat
   matcher: () => Matcher;
   /** Whether requests can be served: registered, and not shutting down. */
   ready: () => boolean;
+  /** What `/health` and `/metrics` speak of. */
+  stores?: () => readonly ProbedStore[];
+  /** Shared by all processes; null: this one counts by itself. */
+  redis?: Redis | null;
   /** How long the upstream may be silent, where not as usual. */
   upstreamPatience?: UpstreamPatience;
 }
 
 /** The request's match, made before routing: the whole request sees the snapshot that it began with. */
 const MATCH = Symbol('match');
-type MatchedRequest = IncomingMessage & { [MATCH]?: Match };
+const TOKENS = Symbol('tokens');
+type MatchedRequest = IncomingMessage & { [MATCH]?: Match; [TOKENS]?: TokenVerifier | null };
 
 /**
  * The HTTP server. Which resources there are changes while it runs, so there are no routes per resource: a constraint
@@ -41,13 +53,34 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   app.setNotFoundHandler((request, reply) => sendError(reply, 'success-data', noRoute(request), request.id));
   const matchOf = (request: FastifyRequest): Match =>
     (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
-  await app.register(async (scope) => {
-    resourceRoutes(scope, { ...options, matchOf });
+  const tokensOf = (request: FastifyRequest) => (request.raw as MatchedRequest)[TOKENS] ?? null;
+  const checkRate = await openRateLimits(app, options.redis ?? null);
+  if (options.redis) app.addHook('onClose', async () => options.redis?.disconnect());
+  const requests = new RequestCounter();
+  app.addHook('onResponse', async (request, reply) => {
+    const { method } = request;
+    requests.add(
+      { route: routeName(matchOf(request)), method, status: String(reply.statusCode) },
+      reply.elapsedTime,
+    );
   });
-  await app.register(async (scope) => {
-    batchRoutes(scope, { ...options, matchOf });
+  await app.register(async (routes) => {
+    await allowOrigins(routes, () => options.matcher().snapshot.server.cors);
+    await routes.register(async (scope) => {
+      resourceRoutes(scope, { ...options, matchOf, tokensOf, checkRate });
+    });
+    await routes.register(async (scope) => {
+      batchRoutes(scope, { ...options, matchOf, tokensOf, checkRate });
+    });
   });
-  await app.register(async (scope) => ownRoutes(scope, options.ready));
+  const own: OwnContext = {
+    ready: options.ready,
+    stores: options.stores ?? (() => []),
+    requests,
+    document: () => openApiDocument(options.matcher().described),
+  };
+  await app.register(async (scope) => probeRoutes(scope, own));
+  if (options.server.docs) await app.register(async (scope) => await docsRoutes(scope, own));
   await app.register(async (scope) => {
     await forwardRoutes(scope, {
       upstream: () => options.matcher().snapshot.upstream,
@@ -78,18 +111,28 @@ function matchConstraint(matcher: () => Matcher) {
       };
     },
     deriveConstraint(request: IncomingMessage) {
-      const match = matcher().match(request.method ?? 'GET', request.url ?? '/');
+      const table = matcher();
+      const match = table.match(request.method ?? 'GET', request.url ?? '/');
       (request as MatchedRequest)[MATCH] = match;
+      (request as MatchedRequest)[TOKENS] = table.tokens;
       return match.kind;
     },
     validate: () => undefined,
   } as never;
 }
 
-/** For orchestrators: alive while the process answers, ready while it serves. */
-function ownRoutes(app: FastifyInstance, ready: () => boolean): void {
-  app.get('/_banyan/live', { constraints: { banyan: 'own' } }, () => ({ status: 'live' }));
-  app.get('/_banyan/ready', { constraints: { banyan: 'own' } }, async (_request, reply) => {
-    return await reply.code(ready() ? 200 : 503).send({ status: ready() ? 'ready' : 'not ready' });
-  });
+/** A route as it is counted: without ids, so that there are few. */
+function routeName(match: Match): string {
+  switch (match.kind) {
+    case 'resource':
+      return match.face.path + (match.key === null ? '' : '/:id');
+    case 'batch':
+      return `${match.face.path}/batch`;
+    case 'operation':
+      return match.operation.path;
+    case 'own':
+      return 'own';
+    case 'forward':
+      return 'upstream';
+  }
 }

@@ -4,11 +4,14 @@ import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
+import type { WritePlace } from '../replication/places.ts';
 import type { RecordSide } from '../replication/resource.ts';
 import { markLegacyWrite, nameMark } from '../state/journal.ts';
 import { isWithin, ownRecord, tenantOf, type Tenant } from './access.ts';
 import { refuseForeignParents } from './parents.ts';
+import { noteWrite } from './kept-answer.ts';
 import { decidePlan, type Verb, type WritePlan } from './plan.ts';
+import { placeOf } from './places.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
 /** A write as the client asked for it. */
@@ -56,13 +59,16 @@ export async function runWrite(runtime: ResourceRuntime, asked: WriteRequest): P
       if (request.only && plan.side !== request.only) throw elsewhere(resource.name, plan.side);
       const result = await PERFORM[plan.mark](runtime, plan, request, permit);
       permit.end();
+      await noteWrite(runtime, request.verb);
       return {
         ...result,
         secondary: plan.waitForSecondary ? await waitForSecondary(runtime, result.record) : null,
       };
     } catch (error) {
       const unknown = isBanyanError(error) && error.outcome === 'unknown';
-      permit.end(unknown ? resource[plan.side].timing.deadline : 0);
+      if (unknown) await noteWrite(runtime, request.verb, error);
+      // Only a write to legacy without a mark is waited for (R19, M1).
+      permit.end(unknown ? resource.legacy.timing.deadline : 0);
       if (!isBanyanError(error, 'switching') || performance.now() >= until) throw error;
       await routes.refresh();
     }
@@ -162,18 +168,24 @@ export function lateAnswer(resource: string): BanyanError {
 }
 
 /** R9: the trigger checks the stage and leaves the mark in the write's own transaction. */
-async function writeNew(runtime: ResourceRuntime, plan: WritePlan, request: LimitedWrite) {
-  const record = await perform(runtime, runtime.resource.new, request);
+async function writeNew(
+  runtime: ResourceRuntime,
+  plan: WritePlan,
+  request: LimitedWrite,
+  { state }: WritePermit,
+) {
+  const place = placeOf(runtime, plan, state);
+  const record = await perform(runtime, place, request);
   const key = runtime.resource.mapping.keyOf(record);
   if (plan.sync)
     runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
-  return { record, side: plan.side };
+  return { record, side: place.side };
 }
 
 /** The write itself; once more after its parents were synced, where the primary lacks them only because it follows there. */
 async function perform(
   runtime: ResourceRuntime,
-  side: RecordSide,
+  side: WritePlace,
   request: LimitedWrite,
   inTime: () => void = () => undefined,
 ): Promise<PublicRecord> {
@@ -191,7 +203,7 @@ async function perform(
 
 type PerformVerb = (
   runtime: ResourceRuntime,
-  side: RecordSide,
+  side: WritePlace,
   request: LimitedWrite,
 ) => Promise<PublicRecord>;
 
@@ -203,7 +215,8 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
       if (made && isWithin(tenant, made)) return made;
     }
     const keyed = key === null ? record : { ...runtime.resource.mapping.keyValues(key), ...record };
-    return await side.insert(stampTouched(runtime, keyed));
+    const keyIsNew = runtime.resource.mapping.keys.some(({ name }) => record[name] === undefined);
+    return await side.insert(stampTouched(runtime, keyed), keyIsNew);
   },
   replace: update,
   change: update,
@@ -216,7 +229,7 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
 
 async function update(
   runtime: ResourceRuntime,
-  side: RecordSide,
+  side: WritePlace,
   { key, record, tenant }: LimitedWrite,
 ): Promise<PublicRecord> {
   // R4: one operation of the primary; to read and write back would undo a change of another field made meanwhile.

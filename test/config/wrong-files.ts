@@ -214,7 +214,7 @@ export const WRONG_FILES: readonly WrongFile[] = [
     edit: ['mode: shadow', 'mode: ${MODE}'],
     at: [49, 11],
     found: '"${MODE}"',
-    expected: 'plain text: ${NAME} may stand in server, upstream and stores only',
+    expected: 'plain text: ${NAME} may stand in server, upstream, auth, stores and operations only',
   },
   {
     name: 'an unknown envelope',

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { NOBODY } from '../../src/domain/callers.ts';
 import { BanyanError } from '../../src/domain/errors.ts';
 import { once } from '../../src/gateway/idempotency.ts';
 import { newKey, openPlace, openReplica } from '../protocol/place.ts';
@@ -15,6 +16,7 @@ t.test('a create in doubt keeps its id when a repeat of it could do nothing', as
     path: '/api/companies',
     body: '{"name":"one"}',
     key: newKey(),
+    caller: NOBODY,
   });
   const asked = request();
   // The first attempt: its process stops before it has an answer, at once past its deadline.
@@ -44,7 +46,8 @@ t.test('a create in doubt keeps its id when a repeat of it could do nothing', as
 t.test('a create of which nothing was done is a new one when it is repeated', async (t) => {
   await place.reset('legacy');
   const replica = await openReplica(place, 'a');
-  const asked = { token: 'refused', method: 'POST', path: '/api/companies', body: '{}', key: newKey() };
+  const request = { token: 'refused', method: 'POST', path: '/api/companies', body: '{}', caller: NOBODY };
+  const asked = { ...request, key: newKey() };
   const refusal = new BanyanError('store-unreachable');
   await t.rejects(
     once(replica, asked, () => Promise.reject(refusal)),

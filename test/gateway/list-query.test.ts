@@ -1,12 +1,14 @@
 import t from 'tap';
 import { isBanyanError } from '../../src/domain/errors.ts';
+import { NOBODY } from '../../src/domain/callers.ts';
 import { readListQuery } from '../../src/gateway/list-query.ts';
 import { unconnected } from '../harness/bound.ts';
 
 const clients = await unconnected('clients');
 const engagements = await unconnected('engagements');
 const ID = '0b5f2c4e-8a7d-4e3b-9c1f-2d6a7b8c9d0e';
-const read = (parameters: Record<string, string | string[]>, of = clients) => readListQuery(of, parameters);
+const read = (parameters: Record<string, string | string[]>, of = clients) =>
+  readListQuery(of, parameters, NOBODY);
 
 function problemsOf(parameters: Record<string, string | string[]>, of = clients): string[] {
   try {

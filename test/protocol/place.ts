@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { NOBODY } from '../../src/domain/callers.ts';
 import { bindSnapshot, closeUnused, type Binding } from '../../src/app/bind.ts';
 import { migrateAll } from '../../src/app/migrate.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -105,7 +106,7 @@ const resetText = (mode: Mode) => `
     next_mode = NULL, previous_mode = NULL, switch_id = NULL, budget_until = NULL, quiet_until = '-infinity';
   DELETE FROM leads; DELETE FROM companies;
   DELETE FROM banyan.mark; DELETE FROM banyan.lease; DELETE FROM banyan.failure; DELETE FROM banyan.replica;
-  DELETE FROM banyan.backfill; DELETE FROM banyan.set_aside;
+  DELETE FROM banyan.backfill;
   UPDATE banyan.resource SET epoch = epoch + 1, mode = '${mode}', "primary" = '${MODES[mode].primary}';`;
 
 function probe({ query }: { query: TwoSides['new']['query'] }): SideProbe {
@@ -142,7 +143,7 @@ export async function openReplica(
   // Its queue never starts: a test says when this replica syncs, by `syncNow`.
   await syncer.close();
   await routes.register();
-  return { resource, routes, syncer, comparer, replica: name, identity };
+  return { resource, routes, syncer, comparer, peer: () => undefined, replica: name, identity };
 }
 
 export function openCoordinator(place: Place, resource = place.companies): Coordinator {
@@ -153,12 +154,12 @@ export function openCoordinator(place: Place, resource = place.companies): Coord
 
 /** A company by way of a replica, under the mode in force. */
 export async function create(replica: ReplicaSetup, key: Key | null, name: string): Promise<WriteResult> {
-  return await runWrite(replica, { verb: 'create', key, record: { name }, repeated: false });
+  return await runWrite(replica, { verb: 'create', key, record: { name }, repeated: false, caller: NOBODY });
 }
 
 /** PATCH of a company by way of a replica. */
 export async function change(replica: ReplicaSetup, key: Key, record: PublicRecord): Promise<WriteResult> {
-  return await runWrite(replica, { verb: 'change', key, record, repeated: false });
+  return await runWrite(replica, { verb: 'change', key, record, repeated: false, caller: NOBODY });
 }
 
 export function newKey(): Key {

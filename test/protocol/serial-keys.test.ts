@@ -1,4 +1,5 @@
 import t from 'tap';
+import { NOBODY } from '../../src/domain/callers.ts';
 import type { ResourceSettings } from '../../src/domain/configuration.ts';
 import type { FieldSpec, ModelSpec } from '../../src/domain/model.ts';
 import { Mapping } from '../../src/mapping/mapping.ts';
@@ -109,7 +110,7 @@ async function reset(mode: 'dual-write' | 'shadow') {
 }
 
 const create = async (replica: Awaited<ReturnType<typeof openReplica>>, title: string) =>
-  await runWrite(replica, { verb: 'create', key: null, record: { title }, repeated: false });
+  await runWrite(replica, { verb: 'create', key: null, record: { title }, repeated: false, caller: NOBODY });
 
 t.test(
   'D1: the mark of a create is made without a key, and its writer adds the one that legacy drew',

@@ -3,13 +3,14 @@ import { DEFAULTS } from '../defaults.ts';
 import type { Partly, StoreInFile } from '../file-shape.ts';
 import { type Finding, pointer } from '../problem.ts';
 import { milliseconds } from '../units.ts';
+import { operationsOf } from './operations.ts';
 import { type Draft, controlOf, resourcesOf, storesOf, unknownName } from './rule.ts';
 
 const SIDES = ['legacy', 'new'] as const;
 
 /** Kinds of store that a side can be on. */
 const KINDS: Readonly<Record<(typeof SIDES)[number], readonly StoreKind[]>> = {
-  legacy: ['supabase'],
+  legacy: ['json-file', 'http', 'supabase'],
   new: ['prisma'],
 };
 
@@ -116,17 +117,34 @@ function statementTimeout(store: Partly<StoreInFile>): { statementTimeout?: stri
 const PROTOCOLS = {
   prisma: { settings: ['url', 'ownerUrl', 'reportsUrl'], protocols: ['postgres:', 'postgresql:'] },
   supabase: { settings: ['url'], protocols: ['http:', 'https:'] },
+  http: { settings: ['url'], protocols: ['http:', 'https:'] },
+  'json-file': { settings: [], protocols: [] },
 } as const;
 
 export function* addressesAreUrls(draft: Draft): Iterable<Finding> {
   const { upstream } = draft.config;
   if (upstream !== undefined) yield* address(draft, ['upstream'], upstream, PROTOCOLS.supabase.protocols);
+  for (const { path, url } of furtherUrls(draft))
+    yield* address(draft, path, url, PROTOCOLS.supabase.protocols);
   for (const [name, store] of storesOf(draft)) {
     if (!store.kind) continue;
     const { settings, protocols } = PROTOCOLS[store.kind];
     for (const setting of settings) {
       const url = (store as Partly<Record<string, string>>)[setting];
       if (url !== undefined) yield* address(draft, ['stores', name, setting], url, protocols);
+    }
+  }
+}
+
+/** URLs beside those of stores: of the issuer, and of services that run operations. */
+export function* furtherUrls(draft: Draft): Iterable<{ path: string[]; url: string }> {
+  const { auth } = draft.config;
+  if (auth?.issuer !== undefined) yield { path: ['auth', 'issuer'], url: auth.issuer };
+  if (auth?.jwks !== undefined) yield { path: ['auth', 'jwks'], url: auth.jwks };
+  for (const [name, operation] of operationsOf(draft)) {
+    for (const side of SIDES) {
+      const url = operation[side]?.upstream;
+      if (url !== undefined) yield { path: ['operations', name, side, 'upstream'], url };
     }
   }
 }

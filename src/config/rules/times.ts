@@ -1,11 +1,16 @@
 import { type Finding, type Path, shown } from '../problem.ts';
 import { LONGEST_DURATION, isDuration, milliseconds } from '../units.ts';
+import { operationsOf } from './operations.ts';
 import { type Draft, resourcesOf } from './rule.ts';
 
 /** A longer one would overflow a timer and end at once. */
 export function* durationsAreShort(draft: Draft): Iterable<Finding> {
   yield* longDurations(draft, draft.config.server, ['server']);
+  yield* longDurations(draft, draft.config.auth, ['auth']);
   yield* longDurations(draft, draft.config.stores, ['stores']);
+  for (const side of ['legacy', 'new'] as const)
+    for (const [name, operation] of operationsOf(draft))
+      yield* longDurations(draft, operation[side], ['operations', name, side]);
   for (const [name, { guards, switch: patience }] of resourcesOf(draft)) {
     yield* longDurations(draft, guards, ['resources', name, 'guards']);
     yield* longDurations(draft, patience, ['resources', name, 'switch']);

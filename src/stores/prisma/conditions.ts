@@ -10,6 +10,8 @@ export { quote, quoteTable };
 
 const COMPARISONS = { eq: '=', ne: '<>', gt: '>', gte: '>=', lt: '<', lte: '<=' } as const;
 
+const ORDERED: ReadonlySet<Operator> = new Set(['gt', 'gte', 'lt', 'lte']);
+
 export const FILTER_OPERATORS: readonly Operator[] = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains'];
 
 /** Builds one statement's text and parameters together. Values never become part of the text. */
@@ -17,10 +19,13 @@ export class StatementParts {
   readonly parameters: (string | null)[] = [];
   readonly #columns: ReadonlyMap<string, ColumnSpec>;
   readonly #table: string;
+  readonly #bytewise: boolean;
 
-  constructor(table: string, columns: ReadonlyMap<string, ColumnSpec>) {
+  /** `bytewise`: text goes by its bytes, whatever the database's collation. */
+  constructor(table: string, columns: ReadonlyMap<string, ColumnSpec>, { bytewise = false } = {}) {
     this.#table = table;
     this.#columns = columns;
+    this.#bytewise = bytewise;
   }
 
   /** Adds a parameter; answers its place, e.g. `$3`. */
@@ -40,7 +45,7 @@ export class StatementParts {
 
   /** `ORDER BY …`, or nothing. Nulls come as Postgres has them: last when ascending. */
   orderBy(sort: readonly SortBy[]): string {
-    const parts = sort.map((by) => quote(this.column(by.field).name) + (by.descending ? ' DESC' : ''));
+    const parts = sort.map((by) => this.#inOrder(this.column(by.field)) + (by.descending ? ' DESC' : ''));
     return parts.length ? ` ORDER BY ${parts.join(', ')}` : '';
   }
 
@@ -72,11 +77,18 @@ export class StatementParts {
     if (condition.op === 'in') {
       return `${name} = ANY(${this.place(arrayLiteral(condition.value.map((value) => toText(column, value))))})`;
     }
-    return this.#compares(name, condition.op, toText(column, condition.value));
+    const side = ORDERED.has(condition.op) ? this.#inOrder(column) : name;
+    return this.#compares(side, name, condition.op, toText(column, condition.value));
   }
 
-  #compares(name: string, op: keyof typeof COMPARISONS, text: string | null): string {
-    if (text !== null) return `${name} ${COMPARISONS[op]} ${this.place(text)}`;
+  /** The column as an expression that has the wanted order. */
+  #inOrder({ name, type, list }: ColumnSpec): string {
+    if (!this.#bytewise || list || (type !== 'text' && type !== 'enum')) return quote(name);
+    return `${quote(name)}${type === 'enum' ? '::text' : ''} COLLATE "C"`;
+  }
+
+  #compares(side: string, name: string, op: keyof typeof COMPARISONS, text: string | null): string {
+    if (text !== null) return `${side} ${COMPARISONS[op]} ${this.place(text)}`;
     // Nothing equals NULL or is beyond it; a test for null is what `eq` and `ne` of null can only mean.
     if (op === 'eq' || op === 'ne') return `${name} IS ${op === 'eq' ? '' : 'NOT '}NULL`;
     return 'FALSE';

@@ -27,6 +27,8 @@ export class PrismaStore implements Store {
     describesTables: true,
     paths: false,
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
+    conditionalWrites: true,
+    bytewiseText: true,
     compositeKeys: true,
   };
   readonly #database: PostgresDatabase;

@@ -78,7 +78,7 @@ export class PrismaTable implements Table {
 
   async list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }> {
     const { list, table } = this.#shape;
-    const parts = this.#parts();
+    const parts = this.#parts(query);
     const where = parts.where(query.where);
     // The total as a scalar subquery: one round trip and one snapshot, while the page itself may still use an index.
     const total = query.total ? `, (SELECT count(*) FROM ${table}${where}) AS ${quote(TOTAL)}` : '';
@@ -143,23 +143,23 @@ export class PrismaTable implements Table {
     return await insertRows({ sql: this.#sql, spec, writable, columns, list }, rows, options);
   }
 
-  async update(key: Key, changes: Row): Promise<Row | null> {
+  async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {
     const { table, list } = this.#shape;
     const given = Object.keys(changes).filter(
       (name) => changes[name] !== undefined && !this.#isOwnKey(name, changes, key),
     );
-    if (given.length === 0) return (await this.get([key])).get(key) ?? null;
+    if (given.length === 0) return await this.#one(key, where);
     const parts = this.#parts();
     const columns = given.map((name) => parts.assignment(name, changes[name]));
     const sets = columns.map(({ name, place }) => `${name} = ${place}`);
-    const text = `UPDATE ${table} SET ${sets.join(', ')} WHERE ${this.#isOneOf(parts, [key])} RETURNING ${list}`;
+    const text = `UPDATE ${table} SET ${sets.join(', ')} WHERE ${this.#isOneOf(parts, [key])}${parts.and(where)} RETURNING ${list}`;
     const { rows } = await this.#sql.query<Row>(text, parts.parameters);
     return rows[0] ?? null;
   }
 
-  async remove(key: Key): Promise<boolean> {
+  async remove(key: Key, where?: Condition): Promise<boolean> {
     const parts = this.#parts();
-    const text = `DELETE FROM ${this.#shape.table} WHERE ${this.#isOneOf(parts, [key])}`;
+    const text = `DELETE FROM ${this.#shape.table} WHERE ${this.#isOneOf(parts, [key])}${parts.and(where)}`;
     return (await this.#sql.query(text, parts.parameters)).rowCount > 0;
   }
 
@@ -182,10 +182,18 @@ export class PrismaTable implements Table {
     await this.#sql.query(text, parts.parameters);
   }
 
-  async advanceSequence(): Promise<void> {
+  /** A row that a change of nothing leaves as it is. */
+  async #one(key: Key, where: Condition | undefined): Promise<Row | null> {
+    const { list, table } = this.#shape;
+    const parts = this.#parts();
+    const text = `SELECT ${list} FROM ${table} WHERE ${this.#isOneOf(parts, [key])}${parts.and(where)}`;
+    return (await this.#sql.query<Row>(text, parts.parameters)).rows[0] ?? null;
+  }
+
+  async advanceSequence(past?: Key): Promise<void> {
     const { table } = this.#shape;
     for (const { name } of this.spec.keys.filter(({ type }) => type === 'int')) {
-      await this.#sql.query(advanceSequenceText(table, quote(name)), [table, name]);
+      await this.#sql.query(advanceSequenceText(table, quote(name)), [table, name, past ?? null]);
     }
   }
 
@@ -244,8 +252,8 @@ export class PrismaTable implements Table {
       : `(${orderedParts.join(', ')}) > (${places.join(', ')})`;
   }
 
-  #parts(): StatementParts {
-    return new StatementParts(this.spec.name, this.#shape.columns);
+  #parts(order: { bytewise?: boolean } = {}): StatementParts {
+    return new StatementParts(this.spec.name, this.#shape.columns, order);
   }
 }
 

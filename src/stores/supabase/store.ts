@@ -24,6 +24,7 @@ export class SupabaseStore implements Store {
     // The order of text is the database's collation, which REST can neither choose nor ask for.
     paths: false,
     keyOrders: ['uuid', 'int'],
+    conditionalWrites: true,
     compositeKeys: false,
   };
   readonly #channel: Channel;

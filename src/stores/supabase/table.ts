@@ -159,22 +159,20 @@ export class SupabaseTable implements Table {
     return inserted;
   }
 
-  async update(key: Key, changes: Row): Promise<Row | null> {
+  async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {
+    const filter = this.#oneThat(key, where);
+    if (!filter) return null;
     const native = nativeRow(changes, this.#columns, this.spec.name);
-    if (Object.keys(native).length === 0) return (await this.get([key])).get(key) ?? null;
-    const [row] = await this.#requests.write(
-      (from) => from.update({}).select(this.#select),
-      [this.#byKeys([key])],
-      native,
-    );
+    if (Object.keys(native).length === 0)
+      return (await this.#rows(filter, (from) => from.select(this.#select)))[0] ?? null;
+    const [row] = await this.#requests.write((from) => from.update({}).select(this.#select), filter, native);
     return row ?? null;
   }
 
-  async remove(key: Key): Promise<boolean> {
-    const removed = await this.#requests.write(
-      (from) => from.delete().select(this.#keySelect),
-      [this.#byKeys([key])],
-    );
+  async remove(key: Key, where?: Condition): Promise<boolean> {
+    const filter = this.#oneThat(key, where);
+    if (!filter) return false;
+    const removed = await this.#requests.write((from) => from.delete().select(this.#keySelect), filter);
     return removed.length > 0;
   }
 
@@ -211,6 +209,12 @@ export class SupabaseTable implements Table {
 
   within(): Table {
     throw this.#cannot('take part in a transaction');
+  }
+
+  /** The row of a key where it holds for a condition; null where none can. */
+  #oneThat(key: Key, where: Condition | undefined): Filter {
+    if (!where) return [this.#byKeys([key])];
+    return filterOf({ and: [{ field: this.spec.key, op: 'eq', value: key }, where] }, this.#columns);
   }
 
   #byKeys(keys: readonly Key[]): [string, string] {

@@ -1,0 +1,47 @@
+import type { Caller } from '../domain/callers.ts';
+import { BanyanError, isBanyanError } from '../domain/errors.ts';
+import { partText } from '../domain/keys.ts';
+import type { PublicRecord } from '../domain/values.ts';
+import type { Key } from '../domain/words.ts';
+import { acceptKey } from '../mapping/accept.ts';
+import { readRecord } from './reads.ts';
+import type { ResourceRuntime } from './runtime.ts';
+
+/**
+ * Refuses references to records that the caller does not see, in the very words in which one to no record is refused: he
+ * cannot learn which of the two it is. Where the parent has no tenants, the store's own constraint is enough.
+ * `see`: a look before the usual one, at what a transaction has made and not committed yet.
+ */
+export async function refuseForeignParents(
+  runtime: ResourceRuntime,
+  caller: Caller,
+  record: PublicRecord,
+  own: Key | null,
+  see?: (parent: ResourceRuntime, key: Key) => Promise<boolean>,
+): Promise<void> {
+  for (const { field, resource } of runtime.resource.references) {
+    const id = partText(record[field]);
+    const parent = id === '' ? undefined : runtime.peer(resource);
+    if (!parent?.resource.settings.access.tenant) continue;
+    const key = acceptKey(parent.resource.mapping, id);
+    if (resource === runtime.resource.name && key !== null && key === own) continue;
+    if (key !== null && (await see?.(parent, key))) continue;
+    if (key === null || !(await isVisible(parent, caller, key))) throw missing(field, resource);
+  }
+}
+
+async function isVisible(parent: ResourceRuntime, caller: Caller, key: Key): Promise<boolean> {
+  try {
+    await readRecord(parent, key, caller);
+    return true;
+  } catch (error) {
+    if (isBanyanError(error, 'not-found')) return false;
+    throw error;
+  }
+}
+
+function missing(field: string, resource: string): BanyanError {
+  return new BanyanError('reference-missing', `${field} refers to no record of ${resource}`, {
+    details: { field },
+  });
+}
