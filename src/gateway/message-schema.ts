@@ -39,7 +39,7 @@ async function openMessageCheck(file: string): Promise<MessageCheck> {
 /** A check from a JSON Schema: 2020-12 where it says so in `$schema`, else draft-07. */
 export function messageCheck(schema: Record<string, unknown>): MessageCheck {
   const Draft = String(schema['$schema'] ?? '').includes('2020-12') ? Ajv2020 : Ajv;
-  const ajv = new Draft({ allErrors: true, allowUnionTypes: true, strictRequired: false });
+  const ajv = new Draft({ allErrors: true, strictTypes: false, strictTuples: false, strictRequired: false });
   addFormats.default(ajv);
   const validate: ValidateFunction = ajv.compile(schema);
   return {

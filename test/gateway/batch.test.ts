@@ -19,14 +19,20 @@ await writeFile(
     required: ['name', 'email'],
     properties: {
       email: { type: 'string', format: 'email' },
-      address: { type: 'object', properties: { geo: { type: 'object', properties: { lat: { type: 'number' } } } } },
+      address: {
+        type: 'object',
+        properties: { geo: { type: 'object', properties: { lat: { type: 'number' } } } },
+      },
       tags: { type: 'array', items: { type: 'string', maxLength: 5 } },
     },
   }),
 );
 const sides = await createTwoSides(t, { migrate: false });
 const config = await testConfig(t, [
-  [/(\n  clients:\n    path: .*)/, `$1\n    batch: { max: 50, bodyLimit: 64kb }\n    schemas: { create: ${schema} }`],
+  [
+    /(\n  clients:\n    path: .*)/,
+    `$1\n    batch: { max: 50, bodyLimit: 64kb }\n    schemas: { create: ${schema} }`,
+  ],
 ]);
 const gateway = await startGateway(t, { config, env: sides.env });
 const move = async (mode: string) => await moveByFile(config, sides.new, 'clients', mode);
@@ -41,7 +47,9 @@ async function batch(records: unknown, headers: Record<string, string> = {}, que
   return await send(gateway.url, 'POST', `/api/clients/batch${query}`, records, headers);
 }
 
-function items(answer: Answer): { index: number; status: number; id?: string; error?: Record<string, unknown> }[] {
+function items(
+  answer: Answer,
+): { index: number; status: number; id?: string; error?: Record<string, unknown> }[] {
   return answer.body.data.items;
 }
 
@@ -52,10 +60,13 @@ async function emails(side: 'legacy' | 'new'): Promise<string[]> {
 }
 
 async function agree(t: Test): Promise<void> {
-  await until(async () => {
-    const [mark] = await sides.new.query<{ n: string }>(`SELECT count(*) AS n FROM banyan.mark`);
-    return mark?.n === '0';
-  }, { what: 'no mark is left' });
+  await until(
+    async () => {
+      const [mark] = await sides.new.query<{ n: string }>(`SELECT count(*) AS n FROM banyan.mark`);
+      return mark?.n === '0';
+    },
+    { what: 'no mark is left' },
+  );
   t.same(await emails('new'), await emails('legacy'), 'both sides have the same records');
 }
 
@@ -77,7 +88,9 @@ t.test('Q2: a bad message gets its error by index and field, and the good ones a
     items(answer).map(({ index, status }) => [index, status]),
     [201, 400, 400, 400, 400, 400, 400, 201].map((status, index) => [index, status]),
   );
-  const fields = items(answer).map(({ error }) => (error?.details as { field: string }[] | undefined)?.[0]?.field);
+  const fields = items(answer).map(
+    ({ error }) => (error?.details as { field: string }[] | undefined)?.[0]?.field,
+  );
   t.same(fields, [undefined, 'email', 'address.geo.lat', 'name', 'tags[1]', 'status', '', undefined]);
   await agree(t);
 });
@@ -106,7 +119,10 @@ t.test('lines of JSON are a batch too, and a broken line is one bad message', as
   const lines = [JSON.stringify(client()), '{"name": ', '', JSON.stringify(client())].join('\n');
   const answer = await batch(lines, { 'content-type': 'application/x-ndjson' });
   t.equal(answer.status, 207);
-  t.same(items(answer).map(({ status, error }) => error?.code ?? status), [201, 'invalid-json', 201]);
+  t.same(
+    items(answer).map(({ status, error }) => error?.code ?? status),
+    [201, 'invalid-json', 201],
+  );
 });
 
 t.test('what is no batch is refused as a whole', async (t) => {
@@ -128,25 +144,32 @@ t.test('what is no batch is refused as a whole', async (t) => {
   t.same(await emails('new'), before);
 });
 
-t.test('atomic=true: all records or none, where the deciding store can; else refused with the reason', async (t) => {
-  const before = await emails('new');
-  const bad = await batch([client(), client({ email: 'no' })], {}, '?atomic=true');
-  t.equal(bad.status, 400);
-  t.equal(bad.body.error.details[0].index, 1, 'the bad message is named by its index');
-  const refused = await batch([client(), client({ notes: 'other columns' }), client({ email: before[0] })], {}, '?atomic=true');
-  t.equal(refused.status, 409);
-  t.equal(refused.body.error.code, 'duplicate');
-  t.same(await emails('new'), before, 'nothing of either');
-  const done = await batch([client(), client({ notes: 'other columns' })], {}, '?atomic=true');
-  t.equal(done.status, 201);
-  t.equal((await emails('new')).length, before.length + 2);
-  await agree(t);
-  await move('dual-write');
-  const impossible = await batch([client()], {}, '?atomic=true');
-  t.equal(impossible.status, 409);
-  t.equal(impossible.body.error.code, 'batch-not-atomic');
-  t.match(impossible.body.error.message, /legacy side.*supabase.*one by one/);
-});
+t.test(
+  'atomic=true: all records or none, where the deciding store can; else refused with the reason',
+  async (t) => {
+    const before = await emails('new');
+    const bad = await batch([client(), client({ email: 'no' })], {}, '?atomic=true');
+    t.equal(bad.status, 400);
+    t.equal(bad.body.error.details[0].index, 1, 'the bad message is named by its index');
+    const refused = await batch(
+      [client(), client({ notes: 'other columns' }), client({ email: before[0] })],
+      {},
+      '?atomic=true',
+    );
+    t.equal(refused.status, 409);
+    t.equal(refused.body.error.code, 'duplicate');
+    t.same(await emails('new'), before, 'nothing of either');
+    const done = await batch([client(), client({ notes: 'other columns' })], {}, '?atomic=true');
+    t.equal(done.status, 201);
+    t.equal((await emails('new')).length, before.length + 2);
+    await agree(t);
+    await move('dual-write');
+    const impossible = await batch([client()], {}, '?atomic=true');
+    t.equal(impossible.status, 409);
+    t.equal(impossible.body.error.code, 'batch-not-atomic');
+    t.match(impossible.body.error.message, /legacy side.*supabase.*one by one/);
+  },
+);
 
 t.test('an Idempotency-Key makes a batch once', async (t) => {
   const records = [client(), client({ email: 'no' }), client()];

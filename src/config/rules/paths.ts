@@ -4,8 +4,11 @@ import { type Draft, repeated, resourcesOf } from './rule.ts';
 const RESERVED = '/_banyan';
 
 function* resourcePaths(draft: Draft) {
-  for (const [name, { path }] of resourcesOf(draft))
+  for (const [name, { path, versions }] of resourcesOf(draft)) {
     if (path) yield { value: path, path: ['resources', name, 'path'] };
+    for (const [version, { path: other } = {}] of Object.entries(versions ?? {}))
+      if (other) yield { value: other, path: ['resources', name, 'versions', version, 'path'] };
+  }
 }
 
 function* operations({ config }: Draft) {

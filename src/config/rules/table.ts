@@ -1,4 +1,5 @@
 import * as callers from './callers.ts';
+import * as edges from './edges.ts';
 import * as models from './models.ts';
 import * as operations from './operations.ts';
 import * as paths from './paths.ts';
@@ -22,6 +23,11 @@ export const RULES: readonly Rule[] = [
   paths.pathsDoNotShadow,
   paths.pathsAreNotReserved,
   paths.operationsAreUnique,
+  edges.messageSchemasExist,
+  edges.versionFieldsExist,
+  edges.versionNamesAreUnique,
+  edges.redisIsRedis,
+  edges.keptAnswersGrowOld,
   models.schemasExist,
   models.modelsExist,
   models.tablesAreUnique,
