@@ -46,6 +46,7 @@ export const DEFAULTS = {
       errors: { message: 'message', field: 'field' },
     },
   },
+  sql: { foreignKeys: true, timestamps: { text: 'iso', integer: 'milliseconds' } },
   prisma: { schema: 'prisma/schema.prisma', statementTimeout: '5s', slowQueries: { plan: false } },
   resource: {
     envelope: 'none',

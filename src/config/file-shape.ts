@@ -10,6 +10,7 @@ import type {
   OperationSettings,
   ResourceSettings,
   ServerSettings,
+  SqlStoreSettings,
 } from '../domain/configuration.ts';
 import type { KeyType, ValueType } from '../domain/model.ts';
 import type { Value } from '../domain/values.ts';
@@ -74,6 +75,12 @@ export interface SupabaseStoreInFile extends CommonStoreInFile {
   key: string;
 }
 
+export interface SqlStoreInFile extends CommonStoreInFile {
+  kind: 'sql';
+  foreignKeys?: boolean;
+  timestamps?: Partial<SqlStoreSettings['timestamps']>;
+}
+
 export interface JsonFileStoreInFile extends Pick<
   CommonStoreInFile,
   'timeout' | 'deadline' | 'retry' | 'breaker'
@@ -103,7 +110,12 @@ export interface ApiInFile {
   errors?: { message?: string; field?: string; statuses?: Record<string, ApiFailure> };
 }
 
-export type StoreInFile = JsonFileStoreInFile | HttpStoreInFile | PrismaStoreInFile | SupabaseStoreInFile;
+export type StoreInFile =
+  | JsonFileStoreInFile
+  | HttpStoreInFile
+  | PrismaStoreInFile
+  | SqlStoreInFile
+  | SupabaseStoreInFile;
 
 /** `5%`, or 0. */
 export type ShareInFile = string | number;

@@ -66,6 +66,12 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
   };
   if (store.kind === 'json-file') return jsonFileSettings(store, common, absolute);
   if (store.kind === 'http') return httpSettings(store, common);
+  if (store.kind === 'sql') {
+    const { foreignKeys, timestamps } = { ...DEFAULTS.sql, ...store };
+    const url = store.url.replace(/^sqlite:(.*)$/, (_, path: string) => `sqlite:${absolute(path)}`);
+    const forms = { ...DEFAULTS.sql.timestamps, ...timestamps };
+    return { kind: 'sql', url, ...common, foreignKeys, timestamps: forms };
+  }
   if (store.kind === 'supabase') return { kind: 'supabase', url: store.url, key: store.key, ...common };
   const { url, slowQueries } = store;
   return {

@@ -113,6 +113,19 @@ export interface MongoStoreSettings extends StoreTiming {
   pool: { max: number; wait: number };
 }
 
+/** Tables and views of hand-written SQL. */
+export interface SqlStoreSettings extends StoreTiming {
+  kind: 'sql';
+  /** `postgres://…`, which holds the password, or `sqlite:` with an absolute path. */
+  url: string;
+  /** SQLite: threads. */
+  pool: { max: number; wait: number };
+  /** SQLite: whether its foreign keys are enforced for the gateway's writes. */
+  foreignKeys: boolean;
+  /** SQLite, which has no type for them: text in columns of text, counts since 1970 in columns of integers. */
+  timestamps: { text: 'iso' | 'space'; integer: 'milliseconds' | 'seconds' };
+}
+
 export interface JsonFileStoreSettings extends StoreTiming {
   kind: 'json-file';
   /** Absolute path of a folder with a file per table, or of one `.json` file with a list per table. */
@@ -188,6 +201,7 @@ export interface PagingSettings {
 
 export type StoreSettings =
   | PrismaStoreSettings
+  | SqlStoreSettings
   | SupabaseStoreSettings
   | MongoStoreSettings
   | JsonFileStoreSettings

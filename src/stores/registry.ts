@@ -6,6 +6,7 @@ import { JsonFileStore } from './json-file/store.ts';
 import { MongoStore } from './mongo/store.ts';
 import { ResilientStore } from './resilient.ts';
 import { PrismaStore } from './prisma/store.ts';
+import { SqlStore } from './sql/store.ts';
 import { SupabaseStore } from './supabase/store.ts';
 
 export type { StoreNotice } from './contract.ts';
@@ -22,6 +23,7 @@ const KINDS: { [K in StoreSettings['kind']]: Opener<K> } = {
   'json-file': (name, settings) => new JsonFileStore(name, settings),
   mongo: (name, settings, notice) => new MongoStore(name, settings, notice),
   prisma: (name, settings, notice) => new PrismaStore(name, settings, notice),
+  sql: (name, settings, notice) => new SqlStore(name, settings, notice),
   supabase: (name, settings, notice) => new SupabaseStore(name, settings, notice),
 };
 

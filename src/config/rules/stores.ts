@@ -10,7 +10,7 @@ const SIDES = ['legacy', 'new'] as const;
 
 /** Kinds of store that a side can be on. */
 const KINDS: Readonly<Record<(typeof SIDES)[number], readonly StoreKind[]>> = {
-  legacy: ['json-file', 'http', 'supabase'],
+  legacy: ['json-file', 'http', 'sql', 'supabase'],
   new: ['prisma'],
 };
 
@@ -119,6 +119,7 @@ const PROTOCOLS = {
   supabase: { settings: ['url'], protocols: ['http:', 'https:'] },
   http: { settings: ['url'], protocols: ['http:', 'https:'] },
   'json-file': { settings: [], protocols: [] },
+  sql: { settings: ['url'], protocols: ['postgres:', 'postgresql:', 'sqlite:'] },
 } as const;
 
 export function* addressesAreUrls(draft: Draft): Iterable<Finding> {
