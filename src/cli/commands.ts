@@ -22,7 +22,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'switch',
-    arguments: [RESOURCE, ['<MODE>', 'legacy, dual-write, shadow, live or new']],
+    arguments: [RESOURCE, ['<MODE>', 'legacy, dual-write, shadow, live, new, split or merged']],
     summary: 'move a resource along the road, step by step, each step with its guards',
     options: MOVE_OPTIONS,
     load: () => import('./commands/switch.ts'),
@@ -61,6 +61,31 @@ export const COMMANDS: readonly CommandSpec[] = [
     summary: 'sync the records that are known to differ',
     options: [],
     load: () => import('./commands/repair.ts'),
+  },
+  {
+    name: 'dead-letters',
+    arguments: [
+      ['<ACTION>', 'list, show, retry, discard or export'],
+      ANY_RESOURCE,
+      ['[KEY]', 'only this record; show needs it'],
+    ],
+    summary: 'records that the other side refuses for good: what they are, why, and what to do with them',
+    options: [
+      {
+        flags: '--file <file>',
+        description: 'where export writes, a line of JSON each; - is standard output',
+      },
+      { flags: '--limit <n>', description: 'so many are listed', default: '20' },
+      { flags: '--reason <text>', description: 'why they are discarded; stands in the audit log' },
+    ],
+    load: () => import('./commands/dead-letters.ts'),
+  },
+  {
+    name: 'lint',
+    arguments: [RESOURCE],
+    summary: 'send every legacy record to the new form and back, and say which values could not return',
+    options: [],
+    load: () => import('./commands/lint.ts'),
   },
   {
     name: 'audit',

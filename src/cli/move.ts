@@ -4,7 +4,7 @@ import type { Walk, WalkedStep } from '../control/switching.ts';
 import { stepsBetween } from '../domain/modes.ts';
 import type { Mode, ResourceName, ResourceState } from '../domain/words.ts';
 import { listReplicas } from '../state/replicas.ts';
-import { readPauses } from '../state/switches.ts';
+import { lastSwitch, readPauses } from '../state/switches.ts';
 import type { Invocation, Options, Result } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { forcedGuards } from './force.ts';
@@ -21,13 +21,13 @@ const REPORTS_WITHIN = 1_500;
 export async function move(
   invocation: Invocation,
   name: ResourceName,
-  goal: (state: ResourceState) => Mode,
+  goal: (state: ResourceState, cameFrom: Mode | null) => Mode,
   options: Options,
 ): Promise<Result> {
   const forced = forcedGuards(options);
   return await Session.with(invocation, async (session) => {
     const state = await session.state(name);
-    const to = goal(state);
+    const to = goal(state, (await lastSwitch(session.database, name))?.from ?? null);
     if (options.dryRun) return await rehearse(session, invocation.terminal, state, to, forced);
     if (!options.yes && !(await mayMove(invocation.terminal, state, to, forced))) {
       return {

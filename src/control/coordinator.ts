@@ -127,7 +127,12 @@ export class Coordinator {
     const side = resource?.[primary];
     if (!resource?.mapping.keyFromSequence || !side?.store.capabilities.sequences) return;
     const { transactions } = side.store.capabilities;
-    await (transactions ? side.within(sql) : side).table.advanceSequence();
+    // M4: where legacy keeps records that new lacks, new must not draw their keys either.
+    const past =
+      primary === 'new' && resource.mapping.keys.length === 1
+        ? await resource.legacy.table.highestKey()
+        : null;
+    await (transactions ? side.within(sql) : side).table.advanceSequence(past ?? undefined);
   }
 
   /** R16: a replica whose process is gone for sure is taken off at once, so that it keeps nobody waiting. */

@@ -1,7 +1,7 @@
 import { MODES } from '../domain/modes.ts';
 import type { ResourceState } from '../domain/words.ts';
 import type { Log } from '../observability/log.ts';
-import { backfill } from '../replication/backfill.ts';
+import { fill } from '../replication/fill.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import type { Syncer } from '../replication/syncer.ts';
 import { verify } from '../replication/verify.ts';
@@ -26,9 +26,8 @@ export class Jobs {
 
   /** Begins what is due for a resource, unless it runs here already. */
   offer(resource: BoundResource, state: ResourceState, syncer: Syncer): void {
-    const copies =
-      MODES[state.mode].primary === 'legacy' && MODES[state.mode].marks && state.stage === 'open';
-    if (!copies || this.running.has(resource.name) || this.stop.signal.aborted) return;
+    const due = MODES[state.mode].backfill !== null && state.stage === 'open';
+    if (!due || this.running.has(resource.name) || this.stop.signal.aborted) return;
     if ((this.restUntil.get(resource.name) ?? 0) > performance.now()) return;
     const job = this.run(resource, state, syncer)
       .catch((error: unknown) => {
@@ -47,7 +46,11 @@ export class Jobs {
     await Promise.allSettled(this.running.values());
   }
 
-  private async run(resource: BoundResource, { generation }: ResourceState, syncer: Syncer): Promise<void> {
+  private async run(
+    resource: BoundResource,
+    { generation, mode }: ResourceState,
+    syncer: Syncer,
+  ): Promise<void> {
     const { database, name, settings } = resource;
     const { signal } = this.stop;
     const filled = await readBackfill(database, name, generation);
@@ -56,7 +59,7 @@ export class Jobs {
       this.log.info({ resource: name, generation, from: filled?.lastKey ?? null }, 'backfill begins');
       const syncParents = async (records: Parameters<Syncer['syncParents']>[0]) =>
         await syncer.syncParents(records);
-      const done = await backfill(resource, { generation, again: false, syncParents, signal });
+      const done = await fill(resource, mode, { generation, again: false, syncParents, signal });
       if (done)
         this.log.info(
           { resource: name, visited: done.visited, setAside: done.setAside },

@@ -1,18 +1,11 @@
-import { MODES, modeBefore, stepBetween } from '../domain/modes.ts';
+import { MODES, modeBefore, stepBetween, syncsNow } from '../domain/modes.ts';
 import { canonicalTimestamp } from '../domain/values.ts';
 import type { Database } from '../domain/sql.ts';
 import type { Mode, ResourceState } from '../domain/words.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import { readComparisons, type Comparisons } from '../state/comparisons.ts';
-import { listFailures, type Failure } from '../state/failures.ts';
-import {
-  countSetAside,
-  lastVerify,
-  listSetAside,
-  readBackfill,
-  type BackfillProgress,
-  type VerifyRun,
-} from '../state/jobs.ts';
+import { countFailures, listFailures, type Failure, type FailureCounts } from '../state/failures.ts';
+import { lastVerify, readBackfill, type BackfillProgress, type VerifyRun } from '../state/jobs.ts';
 import { backlog, type Backlog } from '../state/journal.ts';
 import { countByField, countOpen } from '../state/ledger.ts';
 import { readMoments, readSituation } from '../state/resources.ts';
@@ -48,9 +41,9 @@ export interface ResourceStatus {
   /** What a switch under way waits for; null: none is, or it waits for nothing. */
   waitsFor: string | null;
   journal: Backlog;
-  failing: Failure[];
+  /** Records that the other side refuses: how many, and the first of them. */
+  refused: FailureCounts & { first: Failure[] };
   backfill: (BackfillProgress & { rate: number; remaining: number | null }) | null;
-  setAside: { count: number; first: { key: string; code: string; reason: string }[] };
   verify: VerifyRun | null;
   differences: { open: number; byField: Record<string, number> };
   /** Reads compared in this mode since its last entry; null where the mode compares none. */
@@ -67,7 +60,7 @@ export interface StatusContext {
   wanted: Wanted | undefined;
 }
 
-/** How many failing and set-aside records are listed. */
+/** How many refused records are listed. */
 const LISTED = 20;
 
 export async function readResourceStatus(context: StatusContext): Promise<ResourceStatus> {
@@ -88,12 +81,11 @@ export async function readResourceStatus(context: StatusContext): Promise<Resour
     difference,
     waitsFor,
     journal,
-    failing: await listFailures(database, name, LISTED),
-    backfill: await readProgress(database, name, generation),
-    setAside: {
-      count: await countSetAside(database, name),
-      first: await listSetAside(database, name, LISTED),
+    refused: {
+      ...(await countFailures(database, name)),
+      first: await listFailures(database, name, { limit: LISTED }),
     },
+    backfill: await readProgress(database, name, generation),
     verify: await lastVerify(database, name),
     differences: { open: await countOpen(database, name), byField: await countByField(database, name) },
     comparisons: MODES[mode].compare
@@ -172,7 +164,7 @@ async function readiness(
   { switching, resource, state }: StatusContext,
   journal: Backlog,
 ): Promise<RollbackReadiness> {
-  const to = modeBefore(state.mode);
+  const to = modeBefore(state.mode, (await lastSwitch(resource.database, resource.name))?.from);
   const step = to && stepBetween(state.mode, to);
   if (!step) return { to, ready: false, reasons: ['it is where the road begins'], behind: 0 };
   const { answers } = (await switching.ask(resource.name, step.to)) ?? { answers: [] };
@@ -185,7 +177,7 @@ async function readiness(
   // Only a step that changes the primary drains the journal.
   const behind = step.kind === 'flip' ? journal.marks : 0;
   const { lag } = resource.settings.guards;
-  if (behind > 0 && (journal.oldest ?? 0) > lag) {
+  if (syncsNow(state) && behind > 0 && (journal.oldest ?? 0) > lag) {
     reasons.push(
       `${behind} marks are left, the oldest for ${Math.round(journal.oldest ?? 0)} ms (allowed ${lag} ms)`,
     );

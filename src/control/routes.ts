@@ -1,7 +1,7 @@
 import { BanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
 import type { Database } from '../domain/sql.ts';
-import type { ResourceName, ResourceState, Side } from '../domain/words.ts';
+import type { ResourceName, ResourceState, Route as ReadRoute } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { Log } from '../observability/log.ts';
 import { acknowledge, registerReplica, signOff, type ReplicaIdentity } from '../state/replicas.ts';
@@ -20,10 +20,10 @@ export interface WritePermit {
 interface Route {
   state: ResourceState;
   /** The route that C knows this replica to have (R13). */
-  acked: Side | null;
+  acked: ReadRoute | null;
   /** Reads wait while the acknowledgement of another route is not committed (R13). */
   readsStopped: boolean;
-  /** Writes under way that have no mark (mode `legacy`): R19 waits for them. */
+  /** Writes under way that have no mark (modes `legacy` and `split`): R19 and M1 wait for them. */
   unmarked: number;
   held: HeldWrites;
 }
@@ -38,6 +38,11 @@ export interface RoutesOptions {
 }
 
 const WRITABLE = new Set(['open', 'enter']);
+
+/** Whether a switch waits until no replica writes without a mark any more (R19, M1). */
+function endsUnmarked({ stage, mode }: ResourceState): boolean {
+  return stage === 'enter' || (stage === 'drain' && MODES[mode].unmarked);
+}
 
 /**
  * The replica's side of every switch: it knows what it may read and write, holds what it may not, and acknowledges.
@@ -116,7 +121,7 @@ export class Routes {
     if (!this.takesWrites(resource)) await this.hold(resource, patience);
     const route = this.routes.get(resource) as Route;
     const { state } = route;
-    const marked = MODES[state.mode].marks;
+    const marked = !MODES[state.mode].unmarked;
     if (!marked) route.unmarked += 1;
     let ended = false;
     const end = (landsWithin = 0) => {
@@ -147,7 +152,7 @@ export class Routes {
 
   private endUnmarked(route: Route): void {
     route.unmarked -= 1;
-    if (route.unmarked === 0 && route.state.stage === 'enter') void this.acknowledge(route);
+    if (route.unmarked === 0 && endsUnmarked(route.state)) void this.acknowledge(route);
   }
 
   private async readAll(): Promise<void> {
@@ -169,9 +174,9 @@ export class Routes {
     }
     if (!route.readsStopped) this.wakeAll();
     if (isNew && state.stage === 'open') this.reportSoon(route);
-    if (!isNew && !route.readsStopped && state.stage !== 'enter') return;
-    // R19: only when no unmarked write is under way.
-    if (state.stage === 'enter' && route.unmarked > 0) return;
+    if (!isNew && !route.readsStopped && !endsUnmarked(state)) return;
+    // R19, M1: only when no unmarked write is under way.
+    if (endsUnmarked(state) && route.unmarked > 0) return;
     await this.acknowledge(route);
   }
 

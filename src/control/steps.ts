@@ -1,4 +1,4 @@
-import { MODES, stepBetween } from '../domain/modes.ts';
+import { emptiesNew, MODES, stepBetween } from '../domain/modes.ts';
 import type { Mode, ResourceState } from '../domain/words.ts';
 import type { StepChange, SwitchSituation } from '../state/resources.ts';
 
@@ -12,6 +12,7 @@ export type NextStep =
       outcome: 'done' | 'turned-round' | null;
     };
 
+const STOPPED = 'writes that a stopped replica sent without a mark';
 const closed = { nextMode: null, previousMode: null, switchId: null, budget: null } as const;
 
 /**
@@ -50,7 +51,7 @@ export function beginStep(state: ResourceState, to: Mode, switchId: string, budg
         budget,
         newGeneration: true,
       };
-    // R11: from here on R8 and R9 refuse writes everywhere; replicas hold them.
+    // R11: from here on R8 and R9 refuse writes everywhere; replicas hold them. M6: what was moved before is void.
     case 'flip':
       return {
         stage: 'drain',
@@ -60,6 +61,7 @@ export function beginStep(state: ResourceState, to: Mode, switchId: string, budg
         primary: state.primary,
         switchId,
         budget,
+        newGeneration: emptiesNew(step),
       };
   }
 }
@@ -76,16 +78,21 @@ function decideEnter(state: ResourceState, situation: SwitchSituation): NextStep
   if (overdue) return open(state.previousMode ?? 'legacy', 'turned-round');
   return {
     do: 'wait',
-    for: quiet ? waitingFor(missingAcks) : 'writes that a stopped replica sent without a mark',
+    for: quiet ? waitingFor(missingAcks) : STOPPED,
   };
 }
 
 function decideDrain(state: ResourceState, situation: SwitchSituation): NextStep {
-  const { marks, leases, overdue } = situation;
+  const { marks, leases, missingAcks, quiet, overdue } = situation;
   const to = state.nextMode ?? state.mode;
   // Abort in DRAIN: straight back, no acknowledgements (R12).
   if (overdue) return open(state.previousMode ?? state.mode, 'turned-round');
-  if (marks > 0 || leases > 0) {
+  // M1: who writes legacy without a mark cannot be refused there (R8), so each replica says that it has stopped.
+  if (MODES[state.mode].unmarked && (missingAcks.length > 0 || !quiet)) {
+    return { do: 'wait', for: quiet ? waitingFor(missingAcks) : STOPPED };
+  }
+  // Between two modes in which new decides, marks may go on resting.
+  if (MODES[state.mode].primary !== MODES[to].primary && (marks > 0 || leases > 0)) {
     return { do: 'wait', for: `${marks} marks and ${leases} leases to be worked off` };
   }
   const change = {

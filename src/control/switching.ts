@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError } from '../domain/errors.ts';
-import { stepsBetween, type Step } from '../domain/modes.ts';
+import { emptiesNew, MODES, stepsBetween, syncsNow, type Step } from '../domain/modes.ts';
 import type { Database } from '../domain/sql.ts';
 import type { Mode, ResourceName, ResourceState } from '../domain/words.ts';
+import { emptyNew } from '../replication/empty.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import { writeAudit } from '../state/audit.ts';
-import { readState, readStates, retireResource } from '../state/resources.ts';
+import { readState, readStates, retireResource, setReturning } from '../state/resources.ts';
 import { readPauses, readSwitch, type SwitchPause, type SwitchRecord } from '../state/switches.ts';
 import { askFor, type Wanted } from '../state/wanted.ts';
 import type { Coordinator } from './coordinator.ts';
@@ -76,9 +77,16 @@ export class Switching {
       walk.mode = state.mode;
       const step = stepsBetween(state.mode, request.to)[0];
       if (!step) {
+        // M7: whoever asks for where it is does not want the way back any more.
+        if (state.returning) await setReturning(this.database, state, false);
         // Nothing to walk, yet the last word: what a file asked for before is not pursued any more.
         if (walk.walked.length === 0) await this.noteWanted(request, request.to);
         return walk;
+      }
+      if (restsUntilDrain(state, step)) {
+        // M7: what rests is worked off first, while writes still run; the drain is short then.
+        await setReturning(this.database, state, true);
+        continue;
       }
       const answers = await this.answers(state, step);
       const refusing = answers.filter(({ guard, refusal }) => refusal && !request.forced.has(guard));
@@ -135,6 +143,9 @@ export class Switching {
     }
     // Before the step: what a file asked for earlier must not walk it back at once.
     await this.noteWanted(request, step.to);
+    const resource = this.resource(state.resource);
+    // M6: what new holds since an earlier stay would win over newer records of legacy.
+    if (resource && emptiesNew(step) && state.generation > 0) await emptyNew(resource);
     const begun = await this.coordinator.begin(state, step.to, request.actor);
     if (!begun) return null;
     const id = begun.switchId ?? (await this.lastSwitchId(state.resource));
@@ -186,6 +197,9 @@ export class Switching {
       throw new BanyanError('unknown-resource', `routes.config.yaml names no resource "${state.resource}"`);
     const states = new Map((await readStates(this.database)).map((other) => [other.resource, other]));
     const parents = resource.references.map((reference) => this.resource(reference.resource));
+    const children = [...states.keys()]
+      .map((name) => this.resource(name))
+      .filter((other) => other?.references.some((reference) => reference.resource === resource.name));
     return await askGuards({
       database: this.database,
       resource,
@@ -193,8 +207,14 @@ export class Switching {
       step,
       stateOf: (other) => states.get(other),
       parents: parents.filter((parent) => parent !== undefined),
+      children: children.filter((child) => child !== undefined),
     });
   }
+}
+
+/** Whether the step drains marks that nobody works off yet. */
+function restsUntilDrain(state: ResourceState, { from, to, direction }: Step): boolean {
+  return direction === 'down' && !syncsNow(state) && MODES[from].primary !== MODES[to].primary;
 }
 
 /** Whether all that is in the way are marks that the sync is working off. */

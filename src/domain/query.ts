@@ -24,6 +24,11 @@ export interface ListQuery {
   offset: number;
   /** Whether the exact number of all matching rows is wanted too. */
   total: boolean;
+  /**
+   * Text is sorted, and compared by `gt` to `lte`, by the bytes of its UTF-8, whatever order the store has of its own.
+   * Needs `capabilities.bytewiseText`.
+   */
+  bytewise?: boolean;
 }
 
 /**

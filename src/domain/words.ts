@@ -6,7 +6,10 @@ export type Side = 'legacy' | 'new';
 export const SIDES = ['legacy', 'new'] as const satisfies readonly Side[];
 
 /** Where a resource's reads and writes go now; the rows are in `modes.ts`. */
-export type Mode = 'legacy' | 'dual-write' | 'shadow' | 'live' | 'new';
+export type Mode = 'legacy' | 'dual-write' | 'shadow' | 'live' | 'new' | 'split' | 'merged';
+
+/** What answers a resource's reads: a side alone, lists by legacy and single records by either, or both combined. */
+export type Route = Side | 'split' | 'merged';
 
 /**
  * How far a switch has come (R10).
@@ -43,6 +46,8 @@ export interface ResourceState {
   primary: Side;
   /** Counts entries into `dual-write` from `legacy`; a backfill is complete only for its own generation (R20). */
   generation: number;
+  /** Resting marks are being worked off for a step back to legacy, while writes run on (R21, M7). */
+  returning: boolean;
   /** `retire` has ended marking in `new` (R21): `live` cannot be reached again. */
   retired: boolean;
   /** The switch under way, else null. */

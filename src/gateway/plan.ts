@@ -1,14 +1,14 @@
 import type { ResourceSettings } from '../domain/configuration.ts';
-import { MODES } from '../domain/modes.ts';
-import type { Mode, Side } from '../domain/words.ts';
+import { MODES, type ModeRow } from '../domain/modes.ts';
+import type { Mode, Route, Side } from '../domain/words.ts';
 
 /** What a request does to a resource. */
 export type Verb = 'list' | 'detail' | 'create' | 'replace' | 'change' | 'remove';
 
 export interface ReadPlan {
   kind: 'read';
-  /** The side that answers. */
-  side: Side;
+  /** What answers: a side, or both. */
+  from: Route;
   /** Share of such reads that is compared with the other side, off the client's path; 0 to 1. */
   compare: number;
 }
@@ -17,6 +17,8 @@ export interface WritePlan {
   kind: 'write';
   /** The side that decides. */
   side: Side;
+  /** How the two sides are joined, where the write is not simply the primary's. */
+  place: ModeRow['writes'];
   /**
    * How the write leaves its mark: `before` it is sent (primary legacy, R1), by the `trigger` in its own transaction
    * (primary new, D5), or not at all (mode `legacy`).
@@ -40,12 +42,13 @@ export function decidePlan(
 ): Plan {
   const row = MODES[mode];
   if (READS.has(verb)) {
-    return { kind: 'read', side: row.reads, compare: row.compare ? settings[row.compare].sample : 0 };
+    return { kind: 'read', from: row.reads, compare: row.compare ? settings[row.compare].sample : 0 };
   }
   const sync = row.marks && row.syncs;
   return {
     kind: 'write',
     side: row.primary,
+    place: row.writes,
     mark: !row.marks ? 'none' : row.primary === 'legacy' ? 'before' : 'trigger',
     sync,
     waitForSecondary: sync && settings.ack === 'both',

@@ -17,6 +17,8 @@ export const FAILPOINTS = [
   'backfill.noted',
   'backfill.read',
   'backfill.chunk',
+  'move.read',
+  'move.before-commit',
   'switch.drain',
   'switch.switch',
   'switch.open',

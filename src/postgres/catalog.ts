@@ -110,6 +110,6 @@ SELECT setval(s.sequence, m.highest)
              JOIN pg_class c ON c.oid = d.refobjid AND c.relkind = 'S'
             WHERE a.attrelid = to_regclass($1) AND a.attname = $2
             LIMIT 1)) AS sequence) s,
-       (SELECT max(${key})::bigint AS highest FROM ${table}) m
+       (SELECT greatest(max(${key})::bigint, $3::bigint) AS highest FROM ${table}) m
  WHERE s.sequence IS NOT NULL AND m.highest > COALESCE(pg_sequence_last_value(s.sequence), 0)`;
 }

@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError, isBanyanError, isPassing } from '../domain/errors.ts';
-import { stringifyJson, type PublicRecord } from '../domain/values.ts';
+import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { isForeign } from '../mapping/record-keys.ts';
 import { reach } from '../observability/failpoints.ts';
 import {
-  clearSetAside,
   finishBackfill,
   releaseBackfill,
   saveBackfill,
-  setAside,
   takeBackfill,
   type BackfillProgress,
 } from '../state/jobs.ts';
-import { backlog } from '../state/journal.ts';
+import { clearDeadLetters } from '../state/failures.ts';
+import { backlog, markForRepair } from '../state/journal.ts';
 import { holdLegacyPrimary } from '../state/resources.ts';
 import { claimSlots, noteSlots, slotOf, takeOver, type SlotNote } from '../state/slots.ts';
-import { pull, type SyncResult } from './pull.ts';
+import { pull, type RefusedKey, type SyncResult } from './pull.ts';
+import { noteRefused } from './refused.ts';
 import type { BoundResource } from './resource.ts';
 
 export interface BackfillOptions {
@@ -49,12 +49,12 @@ export async function backfill(
   try {
     if (progress.lastKey === null) {
       progress.total = await resource.legacy.count();
-      await clearSetAside(database, name, null);
+      await clearDeadLetters(database, name, 'new');
     }
     options.onProgress?.(progress);
     chunks = new ReadAhead(resource, progress.lastKey);
     while (await copyChunk(resource, chunks, progress, options)) {
-      if (options.signal?.aborted) throw stopped();
+      if (options.signal?.aborted) throw jobStopped();
       if (!(await saveBackfill(database, holder, progress))) return null;
       reach('backfill.chunk');
       options.onProgress?.(progress);
@@ -71,12 +71,12 @@ export async function backfill(
   }
 }
 
-function stopped(): BanyanError {
+export function jobStopped(): BanyanError {
   return new BanyanError('job-running', 'stopped; it goes on from its checkpoint');
 }
 
 /** Client writes come first: while their marks are older than the allowed lag, the copy waits. */
-async function giveWay(resource: BoundResource): Promise<void> {
+export async function giveWay(resource: BoundResource): Promise<void> {
   const { oldest, pending, marks } = await backlog(resource.database, resource.name);
   if (marks > pending && oldest !== null && oldest > resource.settings.guards.lag) await sleep(100);
 }
@@ -171,7 +171,7 @@ async function copyChunk(
   const chunk = await chunks.take();
   const left = await writeChunk(resource, chunk, chunks, options);
   await pullRest(resource, left, chunks, options);
-  progress.setAside += await refusedOnes(resource, chunk.records, left.refused);
+  progress.setAside += await refusedOnes(resource, left.refused);
   if (chunk.end === null) return false;
   progress.lastKey = chunk.settled;
   progress.visited += chunk.records.size;
@@ -247,26 +247,20 @@ async function pullRest(
     if (result.turned) throw new BanyanError('switch-refused', `${resource.name} is led by the new side now`);
     left.again.push(...result.again);
     left.refused.push(...result.refused);
-    if (options.signal?.aborted) throw stopped();
+    if (options.signal?.aborted) throw jobStopped();
   }
 }
 
-/** Keeps what was refused with the reason; nothing is dropped silently. */
-async function refusedOnes(
-  resource: BoundResource,
-  records: ReadonlyMap<Key, PublicRecord>,
-  refused: SyncResult['refused'],
-): Promise<number> {
-  for (const { key, error } of refused) {
-    const code = isBanyanError(error) ? error.code : 'internal';
-    const record = records.get(key);
-    await setAside(resource.database, {
-      resource: resource.name,
-      key,
-      code,
-      reason: error.message,
-      record: record ? stringifyJson(record) : null,
-    });
+/**
+ * Keeps what was refused with the reason; nothing is dropped silently. It is marked, so that it is tried again: what stood
+ * in its way may be gone once everything is copied.
+ */
+async function refusedOnes(resource: BoundResource, refused: readonly RefusedKey[]): Promise<number> {
+  const again: Key[] = [];
+  for (const one of refused) {
+    const fate = await noteRefused(resource, one, 'backfill');
+    if ('retryIn' in fate) again.push(one.key);
   }
+  if (again.length > 0) await markForRepair(resource.database, resource.name, again);
   return refused.length;
 }

@@ -2,6 +2,7 @@ import { differingFields, stringifyJson, type PublicRecord } from '../domain/val
 import type { Key } from '../domain/words.ts';
 import type { Difference } from '../state/ledger.ts';
 import { markedKeys } from '../state/journal.ts';
+import { isPartial } from '../state/moved.ts';
 import { noteSlots, slotOf } from '../state/slots.ts';
 import type { BoundResource } from './resource.ts';
 
@@ -17,7 +18,10 @@ export async function compareSides(
   keys: readonly Key[],
 ): Promise<Map<Key, Verdict>> {
   const { database, name } = resource;
-  const verdicts = new Map<Key, Verdict>(keys.map((key) => [key, 'in-motion']));
+  // While both sides hold records of their own, a mark says that new has changed or deleted the record since: it wins, and
+  // the way back brings legacy after it (M7). Everywhere else it says that the key is being written.
+  const marks = (await isPartial(database, name)) ? 'equal' : 'in-motion';
+  const verdicts = new Map<Key, Verdict>(keys.map((key) => [key, marks]));
   const slotsBefore = await noteSlots(database, name, keys);
   const marked = await markedKeys(database, name, keys);
   const still = keys.filter((key) => !marked.has(key));
@@ -27,7 +31,11 @@ export async function compareSides(
   const slotsAfter = await noteSlots(database, name, still);
   for (const key of still) {
     const slot = slotOf(key);
-    if (markedAfter.has(key) || slotsBefore.get(slot) !== slotsAfter.get(slot)) continue;
+    if (markedAfter.has(key)) continue;
+    if (slotsBefore.get(slot) !== slotsAfter.get(slot)) {
+      verdicts.set(key, 'in-motion');
+      continue;
+    }
     verdicts.set(key, judge(resource, key, legacy.get(key), next.get(key)));
   }
   return verdicts;

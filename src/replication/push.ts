@@ -6,6 +6,7 @@ import { reach } from '../observability/failpoints.ts';
 import { clearFailures } from '../state/failures.ts';
 import { clearableMarks, type Mark } from '../state/journal.ts';
 import { settleLeases, takeLeases } from '../state/leases.ts';
+import { deletedInNew, noteTwins } from '../state/moved.ts';
 import { countSlots } from '../state/slots.ts';
 import { NOTHING, oneByOne, present, type SyncResult } from './pull.ts';
 import type { BoundResource } from './resource.ts';
@@ -52,8 +53,21 @@ interface Pass {
 async function send(pass: Pass, keys: readonly Key[]): Promise<SyncResult> {
   const { resource, records } = pass;
   try {
+    // M5: what new lacks is legacy's own, unless new has deleted it.
+    const { database, name } = resource;
+    const gone = await deletedInNew(
+      database,
+      name,
+      keys.filter((key) => !records.has(key)),
+    );
+    // M7: from now on legacy may have them, so they are twins.
+    await noteTwins(
+      database,
+      name,
+      keys.filter((key) => records.has(key)),
+    );
     // (4) write the secondary; deletions first, they make room for unique values
-    await inTime(pass, () => resource.legacy.removeMany(keys.filter((key) => !records.has(key))));
+    await inTime(pass, () => resource.legacy.removeMany([...gone]));
     await inTime(pass, () => resource.legacy.upsertMany(present(records, keys)));
   } catch (error) {
     return await notSent(pass, keys, error as Error);
@@ -79,7 +93,7 @@ async function notSent(pass: Pass, keys: readonly Key[], error: Error): Promise<
     throw error;
   }
   if (keys.length === 1) await settle(pass, keys, false);
-  return await oneByOne(keys, error, async (key) => await send(pass, [key]));
+  return await oneByOne(keys, error, async (key) => await send(pass, [key]), { ...pass, target: 'legacy' });
 }
 
 /** (5) deletes exactly the chosen marks of what was written, and gives the leases back. */

@@ -1,16 +1,17 @@
 import { isBanyanError, isPassing } from '../domain/errors.ts';
-import { MODES } from '../domain/modes.ts';
+import { MODES, syncsNow } from '../domain/modes.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, ResourceName, ResourceState } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { Log } from '../observability/log.ts';
-import { recordFailure } from '../state/failures.ts';
 import { dueKeys, orphanedMarks } from '../state/journal.ts';
 import { dropExpiredLeases } from '../state/leases.ts';
 import { KeyQueue } from './key-queue.ts';
 import { findOrphans } from './orphans.ts';
-import { pull, type SyncResult } from './pull.ts';
+import { moveKeys } from './move.ts';
+import { NOTHING, pull, type RefusedKey, type SyncResult } from './pull.ts';
 import { push } from './push.ts';
+import { noteRefused } from './refused.ts';
 import type { BoundResource } from './resource.ts';
 
 /** How often the journal is looked at for marks that nobody of this process works on; by what the mode is doing; ms. */
@@ -140,14 +141,15 @@ export class Syncer {
   private interval(): number {
     const state = this.options.state();
     if (!state || !MODES[state.mode].marks) return SWEEP_INTERVAL.resting;
-    return state.stage === 'open' ? SWEEP_INTERVAL.following : SWEEP_INTERVAL.moving;
+    if (state.stage !== 'open' || state.returning) return SWEEP_INTERVAL.moving;
+    return MODES[state.mode].syncs ? SWEEP_INTERVAL.following : SWEEP_INTERVAL.resting;
   }
 
   private async sweep(): Promise<void> {
     const { resource, state, log } = this.options;
     const now = state();
     try {
-      if (now && MODES[now.mode].syncs) {
+      if (now && syncsNow(now)) {
         this.queue.add(await dueKeys(resource.database, resource.name, 5 * BATCH));
         if (now.primary === 'new') await dropExpiredLeases(resource.database, resource.name);
         else if (resource.mapping.keyFromSequence) await this.sweepOrphans();
@@ -174,7 +176,7 @@ export class Syncer {
       this.pause = 0;
       this.batch = Math.min(BATCH, this.batch + MORE);
       this.queue.add(result.again);
-      for (const { key, error } of result.refused) await this.refuse(key, error);
+      for (const refused of result.refused) await this.refuse(refused);
     } catch (error) {
       this.pause = Math.min(PAUSE.longest, this.pause * 2 || PAUSE.first);
       this.batch = Math.max(1, Math.floor(keys.length * FEWER));
@@ -201,12 +203,21 @@ export class Syncer {
     return result;
   }
 
+  /** Moves records to new, their parents first where new wants them; in `split` nothing moves. */
+  private async bring(keys: readonly Key[], { mode, generation }: ResourceState): Promise<SyncResult> {
+    const { resource } = this.options;
+    if (MODES[mode].backfill !== 'move') return NOTHING;
+    const result = await moveKeys(resource, keys, generation);
+    const orphans = withoutParents(result);
+    if (orphans.length === 0 || resource.references.length === 0) return result;
+    await this.syncParents((await resource.legacy.get(orphans)).values());
+    return await moveKeys(resource, keys, generation);
+  }
+
   /** A record whose parent the other side lacks: the parent first, then once more. */
   private async withParents(result: SyncResult, seen: SeenKeys): Promise<SyncResult> {
     const { resource } = this.options;
-    const orphans = result.refused
-      .filter(({ error }) => isBanyanError(error, 'reference-missing'))
-      .map(({ key }) => key);
+    const orphans = withoutParents(result);
     if (orphans.length === 0 || resource.references.length === 0) return result;
     const family = await this.ancestors(orphans);
     await this.syncParents(family.records, seen);
@@ -247,15 +258,28 @@ export class Syncer {
     if (left?.size === 0) this.own.delete(key);
   }
 
-  private async refuse(key: Key, error: Error): Promise<void> {
+  private async refuse(refused: RefusedKey): Promise<void> {
     const { resource, log } = this.options;
-    const code = isBanyanError(error) ? error.code : 'internal';
-    log.warn(
-      { resource: resource.name, key, code, error: error.message },
-      'the other side refuses a record; it backs off',
-    );
-    const rest = await recordFailure(resource.database, resource.name, key, { code, message: error.message });
+    const { key, error, marks } = refused;
+    const fate = await noteRefused(resource, refused, 'sync');
+    const details = {
+      resource: resource.name,
+      key,
+      code: isBanyanError(error) ? error.code : 'internal',
+      error: error.message,
+    };
+    if ('dead' in fate) {
+      this.forget(key, marks);
+      log.warn(details, 'the other side refuses a record; it is a dead letter now');
+      return;
+    }
+    log.warn(details, 'the other side refuses a record; it backs off');
     // The mark stays; this process may clear it before its deadline, so it is the one that tries again.
-    setTimeout(() => this.queue.add([key]), rest).unref();
+    setTimeout(() => this.queue.add([key]), fate.retryIn).unref();
   }
+}
+
+/** The keys of records that were refused because what they refer to is missing. */
+function withoutParents({ refused }: SyncResult): Key[] {
+  return refused.filter(({ error }) => isBanyanError(error, 'reference-missing')).map(({ key }) => key);
 }

@@ -1,3 +1,4 @@
+import { MODE_NAMES, MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
 import { shareGate } from './gate.ts';
 import { quoteIdentifier, quoteLiteral } from './quoting.ts';
@@ -10,6 +11,9 @@ export interface CapturedTable {
   /** Key columns. */
   keys: readonly string[];
 }
+
+/** Modes in which new decides and legacy rests: there a delete leaves a tombstone (M2). */
+const RESTING_MODES = MODE_NAMES.filter((mode) => MODES[mode].primary === 'new' && !MODES[mode].syncs);
 
 const OPERATIONS = [
   { name: 'insert', event: 'INSERT', referencing: 'REFERENCING NEW TABLE AS new_rows' },
@@ -24,7 +28,8 @@ const OPERATIONS = [
  *
  * Statement-level with transition tables: a row-level trigger made bulk inserts six times slower. FOR SHARE, not an
  * advisory lock: it is sound in a REPEATABLE READ transaction of somebody else too (it fails there instead of reading
- * an old stage). A sync of the resource says so in `banyan.origin` for its transaction and is let through unmarked.
+ * an old stage). A sync or a move of the resource (M2) says so in `banyan.origin` for its transaction and is let through
+ * unmarked.
  *
  * In mode `legacy` the new side may be filled by hand; but what answers a client (`banyan.origin` is `client`) was
  * decided under a mode that has ended meanwhile, and would be acknowledged where nobody reads it (R9).
@@ -52,12 +57,16 @@ function captureBody({ resource, keys }: CapturedTable): string {
   const insert = (rows: string) =>
     `INSERT INTO banyan.mark (resource, key, deadline, cause)
        SELECT ${name}, k, '-infinity', 'trigger' FROM (${rows}) AS touched (k);`;
+  const bury = (rows: string) =>
+    `INSERT INTO banyan.moved (resource, generation, key, deleted)
+       SELECT ${name}, here.generation, k, true FROM (${rows}) AS gone (k) ORDER BY k
+       ON CONFLICT (resource, generation, key) DO UPDATE SET deleted = true;`;
   return `
 DECLARE
   here banyan.resource;
   origin text := coalesce(current_setting('banyan.origin', true), '');
 BEGIN
-  IF origin = 'sync:' || ${name} THEN
+  IF origin IN ('sync:' || ${name}, 'move:' || ${name}) THEN
     RETURN NULL;
   END IF;
   -- R9: the stage cannot move before this transaction ends.
@@ -82,6 +91,19 @@ BEGIN
     ${insert(`SELECT ${key} FROM old_rows`)}
   ELSE
     RAISE EXCEPTION 'BANYAN: TRUNCATE of % cannot be mirrored; use DELETE', TG_TABLE_NAME USING ERRCODE = 'BN002';
+  END IF;
+  -- M2: what new has deleted stays hidden in legacy; what is there again hides its twin by itself.
+  IF here.mode IN (${RESTING_MODES.map(quoteLiteral).join(', ')}) THEN
+    IF TG_OP = 'DELETE' THEN
+      ${bury(`SELECT ${key} FROM old_rows`)}
+    ELSE
+      IF TG_OP = 'UPDATE' THEN
+        ${bury(`SELECT ${key} FROM old_rows EXCEPT SELECT ${key} FROM new_rows`)}
+      END IF;
+      UPDATE banyan.moved SET deleted = false
+        WHERE resource = ${name} AND generation = here.generation AND deleted
+          AND key IN (SELECT ${key} FROM new_rows);
+    END IF;
   END IF;
   RETURN NULL;
 END `;

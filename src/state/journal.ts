@@ -54,6 +54,15 @@ export async function markForRepair(sql: Sql, resource: ResourceName, keys: read
   return rowCount;
 }
 
+/** M2: marks keys whose tombstones are made in the same transaction, as the triggers mark what is deleted in new. */
+export async function markDeleted(sql: Sql, resource: ResourceName, keys: readonly Key[]): Promise<void> {
+  await sql.query(
+    `INSERT INTO banyan.mark (resource, key, deadline, cause)
+     SELECT $1, k, '-infinity', 'moved' FROM unnest($2::text[]) AS t (k)`,
+    [resource, keys],
+  );
+}
+
 /** D1: the writer has learnt which key its write made; the mark gets it, by a new row (marks are never updated). */
 export async function nameMark(sql: Sql, resource: ResourceName, id: string, key: Key): Promise<string> {
   const { rows } = await sql.query<{ id: string }>(
@@ -111,7 +120,7 @@ export async function dueKeys(sql: Sql, resource: ResourceName, limit: number): 
     `SELECT key FROM banyan.mark AS m
      WHERE resource = $1 AND key IS NOT NULL AND deadline <= clock_timestamp()
        AND NOT EXISTS (SELECT 1 FROM banyan.failure AS f
-                       WHERE f.resource = m.resource AND f.key = m.key AND f.retry_at > clock_timestamp())
+                       WHERE f.resource = m.resource AND f.key = m.key AND f.dead_at IS NULL AND f.retry_at > clock_timestamp())
        AND NOT EXISTS (SELECT 1 FROM banyan.lease AS l
                        WHERE l.resource = m.resource AND l.key = m.key AND l.until > clock_timestamp())
      GROUP BY key ORDER BY min(id) LIMIT $2`,
@@ -143,8 +152,13 @@ export interface Backlog {
   marks: number;
   pending: number;
   leases: number;
-  /** Keys that are refused. One without a mark is synced: whoever synced it stopped before it could clear the failure. */
+  /**
+   * Keys that are refused and tried again. One without a mark is synced: whoever synced it stopped before it could clear
+   * the failure.
+   */
   failing: number;
+  /** Keys that are refused for good: dead letters. */
+  dead: number;
   /** Null when there is no mark. */
   oldest: number | null;
 }
@@ -154,8 +168,9 @@ export async function backlog(sql: Sql, resource: ResourceName): Promise<Backlog
     `SELECT count(*) AS marks, count(*) FILTER (WHERE deadline > clock_timestamp()) AS pending,
             extract(epoch FROM clock_timestamp() - min(created_at)) * 1000 AS oldest,
             (SELECT count(*) FROM banyan.lease WHERE resource = $1) AS leases,
-            (SELECT count(*) FROM banyan.failure AS f WHERE resource = $1 AND EXISTS (
-               SELECT 1 FROM banyan.mark AS m WHERE m.resource = f.resource AND m.key = f.key)) AS failing
+            (SELECT count(*) FROM banyan.failure AS f WHERE resource = $1 AND dead_at IS NULL AND EXISTS (
+               SELECT 1 FROM banyan.mark AS m WHERE m.resource = f.resource AND m.key = f.key)) AS failing,
+            (SELECT count(*) FROM banyan.failure WHERE resource = $1 AND dead_at IS NOT NULL) AS dead
      FROM banyan.mark WHERE resource = $1`,
     [resource],
   );
@@ -165,6 +180,7 @@ export async function backlog(sql: Sql, resource: ResourceName): Promise<Backlog
     pending: Number(row.pending),
     leases: Number(row.leases),
     failing: Number(row.failing),
+    dead: Number(row.dead),
     oldest: row.oldest == null ? null : Number(row.oldest),
   };
 }

@@ -1,7 +1,10 @@
-import { MODES } from '../domain/modes.ts';
+import { MODE_NAMES, MODES } from '../domain/modes.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import type { ResourceState } from '../domain/words.ts';
 import { readStates } from './resources.ts';
+
+/** Modes in which a process writes to legacy without a mark. */
+const UNMARKED_MODES = MODE_NAMES.filter((mode) => MODES[mode].unmarked);
 
 /** One running gateway process, as it registers. */
 export interface ReplicaIdentity {
@@ -50,8 +53,8 @@ export async function registerReplica(
 async function quieten(sql: Sql, landing: number): Promise<void> {
   await sql.query(
     `UPDATE banyan.resource SET quiet_until = greatest(quiet_until, clock_timestamp() + $1::float8 * interval '1 ms')
-     WHERE mode = 'legacy' OR stage = 'enter'`,
-    [landing],
+     WHERE mode = ANY($2::text[]) OR stage = 'enter'`,
+    [landing, UNMARKED_MODES],
   );
 }
 

@@ -1,12 +1,12 @@
 import { isMode } from '../domain/modes.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { Sql } from '../domain/sql.ts';
-import type { Mode, ResourceName, ResourceState, Stage } from '../domain/words.ts';
+import type { Mode, ResourceName, ResourceState, Route, Stage } from '../domain/words.ts';
 import { shareGate, stepGate } from './gate.ts';
 import { createSlots } from './slots.ts';
 
-const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, retired::text,
-  switch_id::text`;
+const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, returning::text,
+  retired::text, switch_id::text`;
 
 type StateRow = Record<string, string | null>;
 
@@ -22,6 +22,7 @@ function toState(row: StateRow): ResourceState {
     previousMode: row.previous_mode as Mode | null,
     primary: row.primary as ResourceState['primary'],
     generation: Number(row.generation),
+    returning: row.returning === 'true',
     retired: row.retired === 'true',
     switchId: row.switch_id ?? null,
   };
@@ -61,7 +62,7 @@ export interface StepChange {
   switchId?: string | null;
   /** Milliseconds from now until the switch turns round; undefined: as it is; null: none. */
   budget?: number | null;
-  /** R20: an entry into `dual-write` from `legacy` voids what was filled. */
+  /** R20, M6: an entry into `dual-write`, `split` or `merged` from `legacy` voids what was filled or moved. */
   newGeneration?: boolean;
 }
 
@@ -93,6 +94,17 @@ export async function holdLegacyPrimary(sql: Sql, resource: ResourceName): Promi
   return rows.length > 0;
 }
 
+/** M6: inside a transaction: makes sure that nobody reads or writes new until it commits, and that nothing is marked. */
+export async function holdUnread(sql: Sql, resource: ResourceName): Promise<boolean> {
+  const { rows } = await sql.query(
+    `WITH gate AS MATERIALIZED (SELECT ${shareGate('$1')})
+     SELECT set_config('banyan.origin', 'sync:' || $1::text, true) FROM gate, banyan.resource
+     WHERE name = $1 AND mode = 'legacy' AND stage = 'open' FOR SHARE OF resource`,
+    [resource],
+  );
+  return rows.length > 0;
+}
+
 /**
  * R10: one step, compare-and-set on the epoch. Answers the new state, or null when somebody else was faster.
  * The row lock waits for every write that holds FOR SHARE on it (R8, R9), and later ones see the new stage.
@@ -107,7 +119,7 @@ export async function stepResource(
     `UPDATE banyan.resource SET epoch = epoch + 1, stage = $3, mode = $4, next_mode = $5, previous_mode = $6, "primary" = $7,
        switch_id = CASE WHEN $8::boolean THEN $9::bigint ELSE switch_id END,
        budget_until = CASE WHEN $10::boolean THEN clock_timestamp() + $11::float8 * interval '1 ms' ELSE budget_until END,
-       generation = generation + $12::int,
+       generation = generation + $12::int, returning = false,
        mode_since = CASE WHEN $3 = 'open' THEN now() ELSE mode_since END
      WHERE name = $1 AND epoch = $2::bigint RETURNING ${COLUMNS}`,
     [
@@ -143,13 +155,10 @@ export interface SwitchSituation {
 
 /**
  * R12, R14, R19 in one snapshot. For a flip a replica's last acknowledged route counts (R14, R15: one that was cut off
- * and never left the old route does not block the way back); for `enter` it must have seen this very epoch.
+ * and never left the old route does not block the way back); for `enter` and `drain` it must have seen this very epoch
+ * (R19, M1).
  */
-export async function readSituation(
-  sql: Sql,
-  state: ResourceState,
-  route: ResourceState['primary'],
-): Promise<SwitchSituation> {
+export async function readSituation(sql: Sql, state: ResourceState, route: Route): Promise<SwitchSituation> {
   const { rows } = await sql.query<Record<string, string | null> & { missing: string[] | null }>(
     `SELECT coalesce(budget_until <= clock_timestamp(), false)::text AS overdue,
        (quiet_until <= clock_timestamp())::text AS quiet,
@@ -157,7 +166,7 @@ export async function readSituation(
        (SELECT count(*) FROM banyan.lease WHERE resource = r.name AND until > clock_timestamp())::text AS leases,
        (SELECT json_agg(p.name ORDER BY p.name)::text FROM banyan.replica AS p
         LEFT JOIN banyan.ack AS a ON a.replica = p.name AND a.resource = r.name
-        WHERE NOT coalesce(CASE WHEN r.stage = 'enter' THEN a.epoch >= r.epoch ELSE a.route = $2 END, false)) AS missing
+        WHERE NOT coalesce(CASE WHEN r.stage IN ('enter', 'drain') THEN a.epoch >= r.epoch ELSE a.route = $2 END, false)) AS missing
      FROM banyan.resource AS r WHERE r.name = $1 AND r.epoch = $3::bigint`,
     [state.resource, route, state.epoch],
   );
@@ -178,6 +187,19 @@ export async function retireResource(sql: Sql, resource: ResourceName, epoch: nu
     `UPDATE banyan.resource SET epoch = epoch + 1, retired = true
      WHERE name = $1 AND epoch = $2::bigint AND mode = 'new' AND stage = 'open'`,
     [resource, epoch],
+  );
+  return rowCount > 0;
+}
+
+/**
+ * M7: from now on resting marks are worked off, or rest again, while reads and writes run on. Compare-and-set like every
+ * step; answers whether it was done.
+ */
+export async function setReturning(sql: Sql, state: ResourceState, returning: boolean): Promise<boolean> {
+  const { rowCount } = await sql.query(
+    `UPDATE banyan.resource SET epoch = epoch + 1, returning = $3::boolean
+     WHERE name = $1 AND epoch = $2::bigint AND stage = 'open'`,
+    [state.resource, state.epoch, returning],
   );
   return rowCount > 0;
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { beginStep, decideStep, type NextStep } from '../../src/control/steps.ts';
 import { MODES, ROAD, stepBetween } from '../../src/domain/modes.ts';
-import type { Mode, ResourceState, Side } from '../../src/domain/words.ts';
+import type { Mode, ResourceState, Route } from '../../src/domain/words.ts';
 import type { StepChange, SwitchSituation } from '../../src/state/resources.ts';
 
 const CALM: SwitchSituation = { overdue: false, quiet: true, marks: 0, leases: 0, missingAcks: [] };
@@ -17,6 +17,7 @@ function opened(mode: Mode): ResourceState {
     previousMode: null,
     primary: MODES[mode].primary,
     generation: 1,
+    returning: false,
     retired: false,
     switchId: null,
   };
@@ -116,7 +117,7 @@ class World {
   state: ResourceState;
   marks = 0;
   overdue = false;
-  routes: Side[];
+  routes: Route[];
   readonly seen: ResourceState[];
 
   constructor(from: Mode, to: Mode, replicas: number) {

@@ -55,6 +55,7 @@ const OFTEN = /^(write|sync|idempotency)\./;
 export async function openKilling(t: Teardown): Promise<Killing> {
   const place = await openFaultPlace(t);
   const load = await place.load();
+  t.teardown(async () => await load.stop());
   const reached = new Set<Failpoint>();
   return {
     place,
@@ -64,7 +65,12 @@ export async function openKilling(t: Teardown): Promise<Killing> {
       const nth = OFTEN.test(point) ? 3 : point === 'backfill.chunk' ? 2 : 1;
       const doomed = await place.start(`${point}=kill@${nth}`);
       if (asking) await place.config.setMode('clients', asking);
-      await until(() => !doomed.isRunning(), { what: `the gateway dies at ${point}`, timeout: 60_000 });
+      await until(() => !doomed.isRunning(), { what: `the gateway dies at ${point}`, timeout: 60_000 }).catch(
+        async (error: unknown) => {
+          const state = JSON.stringify(await place.operator.state());
+          throw new Error(`${(error as Error).message}; ${state}\n${doomed.output()}`, { cause: error });
+        },
+      );
       if (doomed.endedBy() !== 'SIGKILL') throw new Error(`it ended before ${point}:\n${doomed.output()}`);
       reached.add(point);
     },

@@ -48,7 +48,7 @@ const COPY = ['backfill.noted', 'backfill.read', 'backfill.chunk'] as const;
 const SWITCH = ['switch.drain', 'switch.switch', 'switch.open', 'switch.acked'] as const;
 
 /** Steps that a process comes to, where it is or on its way to a neighbour. */
-const STEPS: Record<Mode, readonly Failpoint[]> = {
+const STEPS: Partial<Record<Mode, readonly Failpoint[]>> = {
   legacy: [...ANSWER, ...COPY, ...SWITCH],
   'dual-write': [...ANSWER, ...WRITE, ...PULL, ...SWITCH],
   shadow: [...ANSWER, ...WRITE, ...PULL, ...SWITCH],
@@ -60,7 +60,7 @@ const NEEDS_SWITCH: ReadonlySet<Failpoint> = new Set([...COPY, ...SWITCH]);
 /** The process that replaces one dies at a step, if it comes to it. */
 async function killAtStep(place: FaultPlace, random: Random): Promise<string> {
   const index = aGateway(random);
-  const point = random.pick(STEPS[(await place.operator.state()).mode]);
+  const point = random.pick(STEPS[(await place.operator.state()).mode] ?? ANSWER);
   const doomed = await place.start(`${point}=kill@${random.int(1, 3)}`, index);
   const moved = NEEDS_SWITCH.has(point) ? await moveOn(place, random) : '';
   await Promise.race([doomed.ended, pause(3_000)]);

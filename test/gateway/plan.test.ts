@@ -1,5 +1,5 @@
 import t from 'tap';
-import { ROAD } from '../../src/domain/modes.ts';
+import { MODE_NAMES } from '../../src/domain/modes.ts';
 import type { Mode } from '../../src/domain/words.ts';
 import { allowedMethods, decidePlan, verbOf, type Verb } from '../../src/gateway/plan.ts';
 
@@ -10,22 +10,24 @@ const WRITES: readonly Verb[] = ['create', 'replace', 'change', 'remove'];
 t.test(
   'every mode is one row: who answers reads, what is compared, who decides writes, how they mark',
   (t) => {
-    // mode: [reads, compared share, writes, mark, synced at once]
-    const table: Record<Mode, readonly [string, number, string, string, boolean]> = {
-      legacy: ['legacy', 0, 'legacy', 'none', false],
-      'dual-write': ['legacy', 0, 'legacy', 'before', true],
-      shadow: ['legacy', 0.5, 'legacy', 'before', true],
-      live: ['new', 0.1, 'new', 'trigger', true],
-      new: ['new', 0, 'new', 'trigger', false],
+    // mode: [reads, compared share, primary, where changes are done, mark, synced at once]
+    const table: Record<Mode, readonly [string, number, string, string, string, boolean]> = {
+      legacy: ['legacy', 0, 'legacy', 'primary', 'none', false],
+      'dual-write': ['legacy', 0, 'legacy', 'primary', 'before', true],
+      shadow: ['legacy', 0.5, 'legacy', 'primary', 'before', true],
+      live: ['new', 0.1, 'new', 'primary', 'trigger', true],
+      new: ['new', 0, 'new', 'primary', 'trigger', false],
+      split: ['split', 0, 'new', 'where-it-is', 'trigger', false],
+      merged: ['merged', 0, 'new', 'move-first', 'trigger', false],
     };
-    t.same(Object.keys(table), ROAD);
-    for (const mode of ROAD) {
-      const [reads, compare, writes, mark, sync] = table[mode];
+    t.same(Object.keys(table), MODE_NAMES);
+    for (const mode of MODE_NAMES) {
+      const [reads, compare, writes, place, mark, sync] = table[mode];
       for (const verb of READS) {
-        t.same(decidePlan(verb, mode, SETTINGS), { kind: 'read', side: reads, compare }, `${mode} ${verb}`);
+        t.same(decidePlan(verb, mode, SETTINGS), { kind: 'read', from: reads, compare }, `${mode} ${verb}`);
       }
       for (const verb of WRITES) {
-        const plan = { kind: 'write', side: writes, mark, sync, waitForSecondary: false };
+        const plan = { kind: 'write', side: writes, place, mark, sync, waitForSecondary: false };
         t.same(decidePlan(verb, mode, SETTINGS), plan, `${mode} ${verb}`);
       }
     }
@@ -35,7 +37,7 @@ t.test(
 
 t.test('with "ack: both" a write waits for the secondary where there is one that follows', (t) => {
   const waits = (mode: Mode) => decidePlan('change', mode, { ...SETTINGS, ack: 'both' });
-  const modes = ROAD.filter((mode) => (waits(mode) as { waitForSecondary: boolean }).waitForSecondary);
+  const modes = MODE_NAMES.filter((mode) => (waits(mode) as { waitForSecondary: boolean }).waitForSecondary);
   t.same(modes, ['dual-write', 'shadow', 'live']);
   t.end();
 });

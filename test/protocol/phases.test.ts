@@ -59,6 +59,7 @@ async function guardRefuses(name: string, from: Mode, to: Mode): Promise<string 
     step,
     stateOf: () => undefined,
     parents: [],
+    children: [],
   };
   return (await guard.check(context))?.reason ?? null;
 }

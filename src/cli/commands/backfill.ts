@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BanyanError } from '../../domain/errors.ts';
 import { MODES } from '../../domain/modes.ts';
 import type { ResourceState } from '../../domain/words.ts';
-import { backfill } from '../../replication/backfill.ts';
+import type { BackfillOptions } from '../../replication/backfill.ts';
+import { fill } from '../../replication/fill.ts';
 import { writeAudit } from '../../state/audit.ts';
-import { countSetAside, listSetAside, readBackfill, type BackfillProgress } from '../../state/jobs.ts';
+import { countFailures, listFailures } from '../../state/failures.ts';
+import { readBackfill, type BackfillProgress } from '../../state/jobs.ts';
 import type { CommandModule, Result } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { ago, counted } from '../format.ts';
@@ -38,7 +40,7 @@ export const run: CommandModule['run'] = async (invocation, [name = ''], options
   });
 
 function refuseUnkept({ resource, mode, primary }: ResourceState): void {
-  if (MODES[mode].marks && primary === 'legacy') return;
+  if (MODES[mode].backfill !== null) return;
   const message =
     primary === 'new'
       ? `${resource} is led by the new side (mode ${mode}); a backfill would write over it`
@@ -51,18 +53,17 @@ type Done = { done: BackfillProgress; by: 'this process' | 'another process' | '
 /** Does the job, or looks on while another process does it. */
 async function copy(
   session: Session,
-  { resource: name, generation }: ResourceState,
+  { resource: name, generation, mode }: ResourceState,
   again: boolean,
   progress: Progress,
 ): Promise<Done> {
   const resource = session.resource(name);
   const syncer = session.syncer(name);
-  const syncParents: Parameters<typeof backfill>[1]['syncParents'] = async (records) =>
-    await syncer.syncParents(records);
+  const syncParents: BackfillOptions['syncParents'] = async (records) => await syncer.syncParents(records);
   let pace = new Pace();
   const onProgress = (now: BackfillProgress) => progress.show(pace.measure(now.visited, now.total));
   for (let looks = 0; ; looks += 1) {
-    const done = await backfill(resource, { generation, again, syncParents, onProgress });
+    const done = await fill(resource, mode, { generation, again, syncParents, onProgress });
     if (done) return { done, by: 'this process' };
     const others = await readBackfill(session.database, name, generation);
     if (others?.status === 'done' && !again)
@@ -80,16 +81,17 @@ async function report(
   progress: Progress,
 ): Promise<Result> {
   const { resource, generation, visited, total } = done;
-  const aside = await countSetAside(session.database, resource);
-  const first = await listSetAside(session.database, resource, LISTED);
+  const { backingOff, dead } = await countFailures(session.database, resource);
+  const refused = backingOff + dead;
+  const first = await listFailures(session.database, resource, { limit: LISTED });
   const ways = {
     before: `complete already${done.finishedAt ? `, ${ago(done.finishedAt)}` : ''}; --again copies everything anew`,
     'another process': `complete, ${counted(visited, 'record')}, by another process`,
     'this process': `complete, ${counted(visited, 'record')}`,
   };
   progress.end(ways[by]);
-  const text = aside === 0 ? [] : [`${counted(aside, 'record')} refused by the new side and set aside:`];
+  const text = refused === 0 ? [] : [`${counted(refused, 'record')} refused by the new side:`];
   text.push(...first.map(({ key, code, reason }) => `  ${key}: ${code}: ${reason}`));
-  const document = { resource, generation, visited, total, by, setAside: { count: aside, first } };
-  return { exit: aside === 0 ? EXIT.done : EXIT.differences, document, text };
+  const document = { resource, generation, visited, total, by, refused: { backingOff, dead, first } };
+  return { exit: refused === 0 ? EXIT.done : EXIT.differences, document, text };
 }

@@ -1,4 +1,4 @@
-import { isMode, ROAD } from '../../domain/modes.ts';
+import { isMode, MODE_NAMES, ROAD } from '../../domain/modes.ts';
 import type { Mode } from '../../domain/words.ts';
 import { nearest } from '../../config/suggest.ts';
 import type { CommandModule } from '../command.ts';
@@ -12,9 +12,9 @@ export const run: CommandModule['run'] = async (invocation, [resource = '', mode
 
 export function modeOf(text: string): Mode {
   if (isMode(text)) return text;
-  const near = nearest(text, ROAD);
+  const near = nearest(text, MODE_NAMES);
   throw usage(
     `there is no mode "${text}"${near ? `; did you mean ${near}?` : ''}`,
-    `The road is ${ROAD.join(', ')}.`,
+    `The road is ${ROAD.join(', ')}; beside it there are split and merged.`,
   );
 }

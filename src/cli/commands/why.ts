@@ -1,4 +1,4 @@
-import { ROAD, stepsBetween } from '../../domain/modes.ts';
+import { modeAfter, stepsBetween } from '../../domain/modes.ts';
 import type { Mode, ResourceState } from '../../domain/words.ts';
 import { readResourceStatus } from '../../control/resource-status.ts';
 import { readWanted } from '../../state/wanted.ts';
@@ -13,7 +13,7 @@ export const run: CommandModule['run'] = async (invocation, [name = '', mode]) =
   const asked = mode === undefined ? null : modeOf(mode);
   return await Session.with(invocation, async (session) => {
     const state = await session.state(name);
-    const to = asked ?? nextMode(state);
+    const to = asked ?? modeAfter(state.mode);
     if (to === null || to === state.mode) return arrived(state, to);
     const { steps, answers } = (await session.switching.ask(name, to)) ?? { steps: [], answers: [] };
     const guards = reportOf(answers);
@@ -32,10 +32,6 @@ export const run: CommandModule['run'] = async (invocation, [name = '', mode]) =
     return { exit: ready ? EXIT.done : EXIT.refused, document, text: underWay ? [underWay, ...text] : text };
   });
 };
-
-function nextMode({ mode }: ResourceState): Mode | null {
-  return ROAD[ROAD.indexOf(mode) + 1] ?? null;
-}
 
 function arrived({ resource, mode }: ResourceState, to: Mode | null): Result {
   const end = `${resource} is in mode ${mode}, the end of the road; "banyan retire ${resource}" ends the way back.`;

@@ -1,4 +1,4 @@
-import { countSetAside, readBackfill } from '../../state/jobs.ts';
+import { readBackfill } from '../../state/jobs.ts';
 import { remaining } from '../remaining.ts';
 import type { Guard } from './guard.ts';
 
@@ -6,7 +6,7 @@ import type { Guard } from './guard.ts';
 export const backfillComplete: Guard = {
   name: 'backfill-complete',
   title: 'everything was copied since the last entry into dual-write',
-  steps: ['dual-write>shadow', 'shadow>live'],
+  steps: ['dual-write>shadow', 'shadow>live', 'merged>new'],
   async check({ database, resource, state }) {
     const command = `banyan backfill ${resource.name}`;
     const progress = await readBackfill(database, resource.name, state.generation);
@@ -26,12 +26,6 @@ export const backfillComplete: Guard = {
         eta: remaining(progress),
       };
     }
-    const aside = await countSetAside(database, resource.name);
-    if (aside === 0) return null;
-    return {
-      reason: `${aside} records were refused by the new side and set aside`,
-      clears: `correct them in legacy ("banyan status ${resource.name} --json" lists them), then ${command} --again`,
-      eta: null,
-    };
+    return null;
   },
 };

@@ -13,6 +13,8 @@ export interface GuardContext {
   stateOf: (resource: string) => ResourceState | undefined;
   /** Resources whose records this one's refer to. */
   parents: readonly BoundResource[];
+  /** Resources whose records refer to this one's. */
+  children: readonly BoundResource[];
 }
 
 /** Why a guard does not let a switch pass, what clears it, and how long that may take. */

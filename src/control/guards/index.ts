@@ -1,13 +1,15 @@
 import type { Guard, GuardContext, Refusal } from './guard.ts';
 import { backfillComplete } from './backfill-complete.ts';
+import { deadLetters } from './dead-letters.ts';
 import { mappingMatches } from './mapping-matches.ts';
 import { marksAge } from './marks-age.ts';
-import { nothingRefused } from './nothing-refused.ts';
+import { newSideEmpty } from './new-side-empty.ts';
 import { notRetired } from './not-retired.ts';
 import { parentsMoved } from './parents-moved.ts';
 import { sequencesReady } from './sequences-ready.ts';
 import { shadowReads } from './shadow-reads.ts';
 import { storesReachable } from './stores-reachable.ts';
+import { twinsKnown } from './twins-known.ts';
 import { verifyClean } from './verify-clean.ts';
 
 /** All guards, in the order in which they are asked and shown. */
@@ -16,11 +18,13 @@ export const GUARDS: readonly Guard[] = [
   mappingMatches,
   notRetired,
   parentsMoved,
+  newSideEmpty,
+  twinsKnown,
   backfillComplete,
   verifyClean,
   shadowReads,
   marksAge,
-  nothingRefused,
+  deadLetters,
   sequencesReady,
 ];
 

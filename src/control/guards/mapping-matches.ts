@@ -4,7 +4,7 @@ import type { Guard } from './guard.ts';
 export const mappingMatches: Guard = {
   name: 'mapping-matches',
   title: 'the mapping fits the real tables of both sides',
-  steps: ['legacy>dual-write', 'shadow>live'],
+  steps: ['legacy>dual-write', 'shadow>live', 'legacy>split', 'legacy>merged', 'split>merged'],
   async check({ resource }) {
     const problems = await checkMapping(resource);
     if (problems.length === 0) return null;

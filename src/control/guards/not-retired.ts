@@ -4,7 +4,7 @@ import type { Guard } from './guard.ts';
 export const notRetired: Guard = {
   name: 'not-retired',
   title: 'writes to the new side are still marked',
-  steps: ['new>live'],
+  steps: ['new>live', 'new>merged'],
   async check({ state }) {
     if (!state.retired) return null;
     return {

@@ -1,19 +1,26 @@
 import { MODES } from '../../domain/modes.ts';
+import type { Mode } from '../../domain/words.ts';
 import type { Guard } from './guard.ts';
+
+/** Whether new has every record of such a parent, or gets it when a child needs it. */
+function bringsToNew(mode: Mode): boolean {
+  const { marks, partial, backfill } = MODES[mode];
+  return marks && (!partial || backfill === 'move');
+}
 
 /** The new side enforces foreign keys: what these records refer to must be there, or be kept there by its own sync. */
 export const parentsMoved: Guard = {
   name: 'parents-moved',
   title: 'the resources that this one refers to are on the road already',
-  steps: ['legacy>dual-write', 'shadow>live'],
+  steps: ['legacy>dual-write', 'shadow>live', 'legacy>split', 'legacy>merged', 'split>merged'],
   async check({ parents, resource, stateOf }) {
     const behind = parents
       .filter((parent) => parent.name !== resource.name)
-      .filter((parent) => !MODES[stateOf(parent.name)?.mode ?? 'legacy'].marks)
+      .filter((parent) => !bringsToNew(stateOf(parent.name)?.mode ?? 'legacy'))
       .map((parent) => parent.name);
     if (behind.length === 0) return null;
     return {
-      reason: `${behind.join(', ')} ${behind.length === 1 ? 'is' : 'are'} still in mode legacy, so the new side lacks those records`,
+      reason: `${behind.join(', ')} ${behind.length === 1 ? 'is' : 'are'} in a mode in which the new side lacks their records`,
       clears: behind.map((name) => `banyan switch ${name} dual-write`).join('; '),
       eta: null,
     };

@@ -4,7 +4,7 @@ import type { Guard } from './guard.ts';
 export const sequencesReady: Guard = {
   name: 'sequences-ready',
   title: 'sequences can be moved on, in both directions',
-  steps: ['shadow>live', 'live>shadow'],
+  steps: ['shadow>live', 'live>shadow', 'split>legacy', 'merged>legacy'],
   async check({ resource }) {
     if (!resource.mapping.keyFromSequence) return null;
     const fixed = [resource.legacy, resource.new].filter((side) => !side.store.capabilities.sequences);

@@ -4,7 +4,20 @@ import type { Guard } from './guard.ts';
 export const storesReachable: Guard = {
   name: 'stores-reachable',
   title: 'both stores answer',
-  steps: ['legacy>dual-write', 'dual-write>shadow', 'shadow>live', 'live>shadow', 'new>live'],
+  steps: [
+    'legacy>dual-write',
+    'dual-write>shadow',
+    'shadow>live',
+    'live>shadow',
+    'new>live',
+    'legacy>split',
+    'legacy>merged',
+    'split>merged',
+    'merged>new',
+    'new>merged',
+    'split>legacy',
+    'merged>legacy',
+  ],
   async check({ resource }) {
     const silent: string[] = [];
     for (const side of [resource.legacy, resource.new]) {

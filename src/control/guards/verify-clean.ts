@@ -6,7 +6,7 @@ import type { Guard, GuardContext, Refusal } from './guard.ts';
 export const verifyClean: Guard = {
   name: 'verify-clean',
   title: 'a verify newer than the backfill found both sides equal',
-  steps: ['shadow>live'],
+  steps: ['shadow>live', 'merged>new'],
   async check(context) {
     const again = `banyan verify ${context.resource.name}`;
     const run = await lastVerify(context.database, context.resource.name);

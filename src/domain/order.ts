@@ -1,0 +1,57 @@
+import { Decimal } from 'decimal.js';
+import type { ValueType } from './model.ts';
+import type { SortBy } from './query.ts';
+import { numberText, isExactNumber, stringifyJson, type PublicRecord, type Value } from './values.ts';
+
+/** Types of which every store has the same order. Of the others, a store says whether it can go by bytes. */
+const NUMBERS: ReadonlySet<ValueType> = new Set(['int', 'bigint', 'decimal', 'float']);
+const BYTEWISE: ReadonlySet<ValueType> = new Set(['text', 'enum']);
+const UNORDERED: ReadonlySet<ValueType> = new Set(['json', 'bytes']);
+
+/** How two stores agree on the order of a type's values: by themselves, if both go by bytes when asked, or not at all. */
+export function agreementOf(type: ValueType, list: boolean): 'always' | 'bytewise' | 'never' {
+  if (list || UNORDERED.has(type)) return 'never';
+  return BYTEWISE.has(type) ? 'bytewise' : 'always';
+}
+
+/**
+ * The order of two values of a field: as Postgres has it, nulls last, text by the bytes of its UTF-8. Exact for numbers
+ * of any size, also where they stand as text. Returns a negative number, 0 or a positive number.
+ */
+export function compareValues(type: ValueType, a: Value, b: Value): number {
+  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
+  if (NUMBERS.has(type)) return compareNumbers(a, b);
+  if (typeof a === 'boolean' || typeof b === 'boolean') return Number(a) - Number(b);
+  const [x, y] = type === 'timestamp' ? [moment(a), moment(b)] : [textOf(a), textOf(b)];
+  return BYTEWISE.has(type) ? Buffer.compare(Buffer.from(x), Buffer.from(y)) : x < y ? -1 : x > y ? 1 : 0;
+}
+
+function compareNumbers(a: Value, b: Value): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return new Decimal(textOf(a)).comparedTo(new Decimal(textOf(b)));
+}
+
+function textOf(value: Value): string {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || isExactNumber(value) ? numberText(value) : stringifyJson(value);
+}
+
+/** With six fraction digits always; `infinity` comes after, `-infinity` before every digit. */
+function moment(value: Value): string {
+  const text = textOf(value);
+  return /\.\d{3}Z$/.test(text) ? `${text.slice(0, -1)}000Z` : text;
+}
+
+/** The order of two records under a sort. */
+export function compareRecords(
+  sort: readonly SortBy[],
+  typeOf: (field: string) => ValueType,
+  a: PublicRecord,
+  b: PublicRecord,
+): number {
+  for (const { field, descending } of sort) {
+    const order = compareValues(typeOf(field), a[field] ?? null, b[field] ?? null);
+    if (order !== 0) return descending ? -order : order;
+  }
+  return 0;
+}

@@ -1,0 +1,42 @@
+import type { ListQuery } from '../domain/query.ts';
+import type { PublicRecord } from '../domain/values.ts';
+import type { Key, ResourceState, Route, Side } from '../domain/words.ts';
+import { listMerged } from '../replication/merged-list.ts';
+import { readMerged, readSplit } from '../replication/places.ts';
+import type { BoundResource } from '../replication/resource.ts';
+
+/** How one route answers reads. */
+interface ReadRoute {
+  get(
+    resource: BoundResource,
+    key: Key,
+    state: ResourceState,
+  ): Promise<{ found: PublicRecord | undefined; side: Route }>;
+  list(
+    resource: BoundResource,
+    query: ListQuery,
+    state: ResourceState,
+  ): Promise<{ records: PublicRecord[]; total: number | null }>;
+}
+
+const by = (side: Side): ReadRoute => ({
+  get: async (resource, key) => ({ found: (await resource[side].get([key])).get(key), side }),
+  list: async (resource, query) => await resource[side].list(query),
+});
+
+/** One row per route; nothing else knows how the sides are joined. */
+export const ROUTES: Readonly<Record<Route, ReadRoute>> = {
+  legacy: by('legacy'),
+  new: by('new'),
+  split: {
+    get: async (resource, key) => ({ found: (await readSplit(resource, [key])).get(key), side: 'split' }),
+    list: async (resource, query) => await resource.legacy.list(query),
+  },
+  merged: {
+    get: async (resource, key, { generation }) => ({
+      found: (await readMerged(resource, generation, [key])).get(key),
+      side: 'merged',
+    }),
+    list: async (resource, query, { generation }) => await listMerged(resource, generation, query),
+  },
+};

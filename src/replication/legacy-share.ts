@@ -1,0 +1,102 @@
+import { afterRow, type Condition } from '../domain/query.ts';
+import type { Sql } from '../domain/sql.ts';
+import type { Key } from '../domain/words.ts';
+import { readCheckpoint, type Checkpoint, type Generation } from '../state/moved.ts';
+import type { BoundResource, RecordSide } from './resource.ts';
+
+/** Keys that one condition names. */
+const BATCH = 400;
+
+/** Some records of legacy that count once more (1) or once less (-1). */
+export interface Part {
+  sign: 1 | -1;
+  /** Null: all of them. */
+  where: Condition | null;
+}
+
+/**
+ * The records of legacy that new has not taken over, as a sum of parts that legacy can count by its key's index, without
+ * reading any: those beyond the mover's checkpoint, less what was changed or deleted ahead of it, and those that new
+ * refused behind it. There are as many parts as such keys, in batches; after the last step of the mover there is none.
+ */
+export function partsOf(resource: BoundResource, checkpoint: Checkpoint): Part[] {
+  const { done, lastKey } = checkpoint;
+  const { mapping } = resource;
+  const isBehind = (key: Key) => done || (lastKey !== null && mapping.compareKeys(key, lastKey) <= 0);
+  return [
+    ...(done ? [] : [{ sign: 1 as const, where: lastKey === null ? null : beyond(resource, lastKey) }]),
+    ...batches(
+      resource,
+      -1,
+      checkpoint.ahead.filter((key) => !isBehind(key)),
+    ),
+    ...batches(resource, 1, checkpoint.refused.filter(isBehind)),
+  ];
+}
+
+function beyond({ mapping }: BoundResource, key: Key): Condition {
+  const sort = mapping.keys.map(({ name }) => ({ field: name, descending: false }));
+  const values = mapping.keyValues(key);
+  return afterRow(
+    sort,
+    sort.map(({ field }) => values[field] ?? null),
+    () => false,
+  );
+}
+
+function batches(resource: BoundResource, sign: 1 | -1, keys: readonly Key[]): Part[] {
+  const parts: Part[] = [];
+  for (let at = 0; at < keys.length; at += BATCH)
+    parts.push({ sign, where: oneOf(resource, keys.slice(at, at + BATCH)) });
+  return parts;
+}
+
+/** The condition "is one of these records". */
+export function oneOf({ mapping }: BoundResource, keys: readonly Key[]): Condition {
+  const values = keys.map((key) => mapping.keyValues(key));
+  const [field, ...more] = mapping.keys.map(({ name }) => name) as [string, ...string[]];
+  if (more.length === 0) return { field, op: 'in', value: values.map((record) => record[field] ?? null) };
+  const equal = (record: (typeof values)[number]): Condition => ({
+    and: [field, ...more].map((name) => ({ field: name, op: 'eq', value: record[name] ?? null })),
+  });
+  return { or: values.map(equal) };
+}
+
+export function both(a: Condition | null, b: Condition | null): Condition | null {
+  return a && b ? { and: [a, b] } : (a ?? b);
+}
+
+/**
+ * What new holds and how far the mover is, in one snapshot: legacy is only read in this mode, so whatever is asked of it
+ * afterwards is of that moment too, however many records move meanwhile.
+ */
+export async function inOneSnapshot<T>(
+  resource: BoundResource,
+  generation: Generation,
+  ask: (side: RecordSide, sql: Sql) => Promise<T>,
+): Promise<{ fresh: T; parts: Part[] }> {
+  const { fresh, checkpoint } = await resource.database.transaction(async (sql) => {
+    await sql.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+    return {
+      fresh: await ask(resource.new.within(sql), sql),
+      checkpoint: await readCheckpoint(sql, generation),
+    };
+  });
+  return { fresh, parts: partsOf(resource, checkpoint) };
+}
+
+/** Exact number of records that hold for a condition, of both sides together. */
+export async function countMerged(
+  resource: BoundResource,
+  generation: number,
+  where: Condition | null,
+): Promise<number> {
+  const of = { resource: resource.name, generation };
+  const { fresh, parts } = await inOneSnapshot(resource, of, (side) => side.count(where ?? undefined));
+  const counts = await Promise.all(
+    parts.map(
+      async (part) => part.sign * (await resource.legacy.count(both(where, part.where) ?? undefined)),
+    ),
+  );
+  return counts.reduce((sum, count) => sum + count, fresh);
+}

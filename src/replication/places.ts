@@ -1,0 +1,214 @@
+import { BanyanError, isBanyanError } from '../domain/errors.ts';
+import { sameValue, type PublicRecord } from '../domain/values.ts';
+import type { Key, Side } from '../domain/words.ts';
+import { reach } from '../observability/failpoints.ts';
+import { markDeleted } from '../state/journal.ts';
+import { endMove, holdForMove, takeForMove, takenOver, type Generation } from '../state/moved.ts';
+import { cannotMove, MOVING, moveWithin } from './move.ts';
+import type { BoundResource, FieldValue, RecordSide } from './resource.ts';
+
+/** Where a client's write is done: one side, or both as the mode joins them. `side`: who did the last one. */
+export interface WritePlace {
+  readonly side: Side;
+  get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>>;
+  /** `keyIsNew`: the gateway has just made the key, so nobody can have it. */
+  insert(record: PublicRecord, keyIsNew?: boolean): Promise<PublicRecord>;
+  /** `only`: a record that does not hold it is not there. */
+  update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null>;
+  remove(key: Key, only?: FieldValue | null): Promise<boolean>;
+}
+
+/** What both joined places share: creates go to new, and not under an id that legacy has (M4). */
+abstract class JoinedPlace implements WritePlace {
+  side: Side = 'new';
+  protected readonly resource: BoundResource;
+  protected readonly generation: Generation;
+
+  constructor(resource: BoundResource, generation: number) {
+    this.resource = resource;
+    this.generation = { resource: resource.name, generation };
+  }
+
+  async insert(record: PublicRecord, keyIsNew = false): Promise<PublicRecord> {
+    const { mapping } = this.resource;
+    this.side = 'new';
+    if (!keyIsNew && mapping.keys.every(({ name }) => record[name] !== undefined)) {
+      await this.refuseTaken(mapping.keyOf(record));
+    }
+    return await this.resource.new.insert(record);
+  }
+
+  /** M4: new's own constraint knows its records only. Nobody creates in legacy here, so there is nothing to race with. */
+  private async refuseTaken(key: Key): Promise<void> {
+    const taken = await takenOver(this.resource.database, this.generation, [key]);
+    if (taken.has(key) || !(await this.resource.legacy.get([key])).has(key)) return;
+    const { name, mapping } = this.resource;
+    throw new BanyanError('duplicate', `${name} already has a record "${key}"`, {
+      details: { field: mapping.keyField },
+    });
+  }
+
+  abstract get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>>;
+  abstract update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null>;
+  abstract remove(key: Key, only?: FieldValue | null): Promise<boolean>;
+}
+
+/** `split`: legacy keeps what it has, new has what was created since; nothing moves. */
+export class SplitPlace extends JoinedPlace {
+  async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
+    return await readSplit(this.resource, keys);
+  }
+
+  async update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null> {
+    return await this.first((side) => side.update(key, changes, only));
+  }
+
+  async remove(key: Key, only?: FieldValue | null): Promise<boolean> {
+    return await this.first((side) => side.remove(key, only));
+  }
+
+  /** Legacy, and new where legacy has no such record. */
+  private async first<T>(work: (side: RecordSide) => Promise<T>): Promise<T> {
+    this.side = 'legacy';
+    const done = await work(this.resource.legacy);
+    if (done) return done;
+    this.side = 'new';
+    return await work(this.resource.new);
+  }
+}
+
+/** `merged`: new wins; a record of legacy is moved to new by whoever changes it, in one transaction there (M2, M3). */
+export class MergedPlace extends JoinedPlace {
+  private readonly syncParents: (records: Iterable<PublicRecord>) => Promise<void>;
+
+  constructor(
+    resource: BoundResource,
+    generation: number,
+    syncParents: (records: Iterable<PublicRecord>) => Promise<void>,
+  ) {
+    super(resource, generation);
+    this.syncParents = syncParents;
+  }
+
+  async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
+    return await readMerged(this.resource, this.generation.generation, keys);
+  }
+
+  async update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null> {
+    const change = async (side: RecordSide) => await side.update(key, changes, only);
+    const changed = await change(this.resource.new);
+    if (changed) return changed;
+    const record = await this.unmoved(key, only);
+    if (record === 'moved') return await change(this.resource.new);
+    return record && (await this.moveAnd(key, record, change));
+  }
+
+  async remove(key: Key, only?: FieldValue | null): Promise<boolean> {
+    if (await this.resource.new.remove(key, only)) return true;
+    const record = await this.unmoved(key, only);
+    if (record === 'moved') return await this.resource.new.remove(key, only);
+    return record !== null && (await this.bury(key, only));
+  }
+
+  /** Legacy's record where new has not taken it over; `moved`: somebody was faster; null: there is none. */
+  private async unmoved(key: Key, only?: FieldValue | null): Promise<PublicRecord | 'moved' | null> {
+    const taken = (await takenOver(this.resource.database, this.generation, [key])).get(key);
+    if (taken) return taken.deleted ? null : 'moved';
+    const record = (await this.resource.legacy.get([key])).get(key);
+    return record && (!only || sameValue(record[only.field], only.value)) ? record : null;
+  }
+
+  /** Moves and changes in one transaction; once more after its parents were moved, where new lacks them. */
+  private async moveAnd<T>(
+    key: Key,
+    record: PublicRecord,
+    work: (side: RecordSide) => Promise<T>,
+  ): Promise<T> {
+    const { resource } = this;
+    const attempt = async () => await this.transaction(key, record, work);
+    try {
+      return await attempt().catch(async (error: unknown) => {
+        if (!isBanyanError(error, 'reference-missing') || resource.references.length === 0) throw error;
+        await this.syncParents([record]);
+        return await attempt();
+      });
+    } catch (error) {
+      throw cannotMove(error, resource.name, key);
+    }
+  }
+
+  private async transaction<T>(
+    key: Key,
+    record: PublicRecord,
+    work: (side: RecordSide) => Promise<T>,
+  ): Promise<T> {
+    const { resource, generation } = this;
+    const { database } = resource.new.store;
+    if (!database) throw new BanyanError('internal', `the new store of ${resource.name} has no transactions`);
+    reach('move.read');
+    return await database.transaction(async (sql) => {
+      const held = await moveWithin(sql, resource, new Map([[key, record]]), generation.generation);
+      if (!held) throw overtaken(resource);
+      await endMove(sql);
+      const done = await work(resource.new.within(sql));
+      reach('move.before-commit');
+      return done;
+    });
+  }
+
+  /** A delete need not bring the record to new first: it leaves a tombstone there, and a mark for the way back. */
+  private async bury(key: Key, only?: FieldValue | null): Promise<boolean> {
+    const { resource, generation } = this;
+    reach('move.read');
+    return await resource.database.transaction(async (sql) => {
+      const read = { mode: MOVING, generation: generation.generation } as const;
+      if ((await holdForMove(sql, resource.name, read)) === null) throw overtaken(resource);
+      const mine = await takeForMove(sql, generation, [key], { deleted: true });
+      if (mine.has(key)) await markDeleted(sql, resource.name, [key]);
+      reach('move.before-commit');
+      if (mine.has(key)) return true;
+      // Somebody has moved or deleted it while legacy was read.
+      await endMove(sql);
+      return await resource.new.within(sql).remove(key, only);
+    });
+  }
+}
+
+function overtaken({ name }: BoundResource): BanyanError {
+  return new BanyanError(
+    'switching',
+    `${name} was switched while a record was being moved; nothing was changed`,
+  );
+}
+
+/** Records by key in `split`: legacy's, and new's where legacy has none. */
+export async function readSplit(
+  resource: BoundResource,
+  keys: readonly Key[],
+): Promise<Map<Key, PublicRecord>> {
+  const found = await resource.legacy.get(keys);
+  const missing = keys.filter((key) => !found.has(key));
+  for (const [key, record] of await resource.new.get(missing)) found.set(key, record);
+  return found;
+}
+
+/**
+ * Records by key in `merged`: new's; legacy's where new has neither the record nor a tombstone. New is asked first:
+ * what it says is the moment of the read, and legacy is not written for keys that it does not know.
+ */
+export async function readMerged(
+  resource: BoundResource,
+  generation: number,
+  keys: readonly Key[],
+): Promise<Map<Key, PublicRecord>> {
+  const of = { resource: resource.name, generation };
+  const [found, taken] = await Promise.all([resource.new.get(keys), takenOver(resource.database, of, keys)]);
+  const missing = keys.filter((key) => !found.has(key) && !taken.has(key));
+  if (missing.length > 0) {
+    for (const [key, record] of await resource.legacy.get(missing)) found.set(key, record);
+  }
+  // Moved between the two looks at new: it is there.
+  const late = keys.filter((key) => !found.has(key) && taken.get(key)?.deleted === false);
+  if (late.length > 0) for (const [key, record] of await resource.new.get(late)) found.set(key, record);
+  return found;
+}
