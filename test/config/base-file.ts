@@ -56,6 +56,10 @@ operations:
     method: POST
     module: base-file.ts
     resources: [clients]
+auth:
+  issuer: https://id.example.com/realms/erp
+  audience: banyan
+  algorithms: [RS256]
 `;
 
 /** What the base file needs of the environment. */

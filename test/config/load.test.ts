@@ -72,9 +72,19 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     ack: 'primary',
     backfill: { start: 'auto', chunk: 1000 },
     verify: { start: 'auto' },
+    access: { tenant: null, stamp: {}, roles: {}, anonymous: [], audit: false },
   });
   t.match(operations, [
-    { name: 'merge-clients', method: 'POST', module: join(ROOT, 'test/config/base-file.ts') },
+    {
+      name: 'merge-clients',
+      method: 'POST',
+      sides: {
+        legacy: { module: join(ROOT, 'test/config/base-file.ts') },
+        new: { module: join(ROOT, 'test/config/base-file.ts') },
+      },
+      mode: null,
+      safe: false,
+    },
   ]);
   t.end();
 });
@@ -183,15 +193,17 @@ t.test("the quick start's own file is right, and needs three variables only", (t
 });
 
 t.test('the defaults that the schema tells are the ones that hold', (t) => {
-  const { server, store, prisma, resource } = DEFAULTS;
+  const { server, auth, operation, store, prisma, resource } = DEFAULTS;
   const { fieldType, ...settings } = resource;
   const told = new Map<string, unknown>();
   collectDefaults(resolved(SCHEMA.definitions?.['server'] ?? {}), 'server', told);
+  collectDefaults(resolved(SCHEMA.definitions?.['auth'] ?? {}), 'auth', told);
+  collectDefaults(resolved(SCHEMA.definitions?.['operation'] ?? {}), 'operation', told);
   collectDefaults(resolved(SCHEMA.definitions?.['prismaStore'] ?? {}), 'store', told);
   collectDefaults(resolved(SCHEMA.definitions?.['resource'] ?? {}), 'resource', told);
   collectDefaults(resolved(SCHEMA.definitions?.['fieldType'] ?? {}), 'fieldType', told);
   const held = new Map<string, unknown>();
-  flatten({ server, store: { ...store, ...prisma }, resource: settings, fieldType }, '', held);
+  flatten({ server, auth, operation, store: { ...store, ...prisma }, resource: settings, fieldType }, '', held);
   t.same(Object.fromEntries([...told].sort()), Object.fromEntries([...held].sort()));
   t.end();
 });
