@@ -64,10 +64,12 @@ async function findMongod(): Promise<string | null> {
   const named = process.env.MONGOMS_SYSTEM_BINARY;
   const places = (process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, 'mongod'));
   for (const place of named ? [named, ...places] : places)
-    if (await access(place).then(
-      () => true,
-      () => false,
-    ))
+    if (
+      await access(place).then(
+        () => true,
+        () => false,
+      )
+    )
       return place;
   return null;
 }
@@ -84,7 +86,11 @@ export async function startMemoryServer({ port, folder }: Place): Promise<MongoP
   const name = 'mongodb-memory-server';
   try {
     const { MongoMemoryReplSet } = (await import(name)) as MemoryServerModule;
-    const instance = { ...(port ? { port } : {}), ...(folder ? { dbPath: folder } : {}), storageEngine: 'wiredTiger' };
+    const instance = {
+      ...(port ? { port } : {}),
+      ...(folder ? { dbPath: folder } : {}),
+      storageEngine: 'wiredTiger',
+    };
     const server = await MongoMemoryReplSet.create({ replSet: { count: 1 }, instanceOpts: [instance] });
     return { url: server.getUri(), pid: null, stop: async () => void (await server.stop()) };
   } catch (error) {
@@ -98,7 +104,13 @@ export async function startSecantus(place: Place): Promise<MongoProcess | string
   const program = await setUpSecantus();
   if (typeof program !== 'string') return program.reason;
   const port = place.port || (await freePort());
-  const settings = ['--host', '127.0.0.1', '--storage-path', place.folder ?? ':memory:', '--enable-test-commands'];
+  const settings = [
+    '--host',
+    '127.0.0.1',
+    '--storage-path',
+    place.folder ?? ':memory:',
+    '--enable-test-commands',
+  ];
   if (place.folder) await mkdir(place.folder, { recursive: true });
   const started = launch(program, ['--port', String(port), ...settings]);
   const listens = () => started.output().includes('listening on') || started.ended();
@@ -128,7 +140,9 @@ const KEEPER = `"$@" </dev/null & server=$!; echo $server; cat <&0 >/dev/null & 
 kill $server 2>/dev/null; wait $server; status=$?; kill $! 2>/dev/null; exit $status`;
 
 function launch(program: string, args: string[]): Launched {
-  const child = spawn('bash', ['-c', KEEPER, 'keeper', program, ...args], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('bash', ['-c', KEEPER, 'keeper', program, ...args], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr])
     stream.on('data', (chunk: Buffer) => (output = (output + chunk.toString()).slice(-10_000)));
@@ -148,7 +162,10 @@ function launch(program: string, args: string[]): Launched {
 }
 
 function keepsProcess(child: ChildProcess, keeps: boolean): void {
-  const parts = [child, child.stdin, child.stdout, child.stderr] as unknown as { ref(): void; unref(): void }[];
+  const parts = [child, child.stdin, child.stdout, child.stderr] as unknown as {
+    ref(): void;
+    unref(): void;
+  }[];
   for (const part of parts) part[keeps ? 'ref' : 'unref']();
 }
 

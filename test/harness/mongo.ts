@@ -60,9 +60,11 @@ async function present(
   const client = new MongoClient(url);
   try {
     const { version } = (await client.db('admin').command({ buildInfo: 1 })) as { version: string };
-    const title = kind === 'secantusdb' ? `SecantusDB (as MongoDB ${version})` : `MongoDB ${version} (${kind})`;
+    const title =
+      kind === 'secantusdb' ? `SecantusDB (as MongoDB ${version})` : `MongoDB ${version} (${kind})`;
     log(`Mongo: ${title}`);
-    const [host = '127.0.0.1', port = '27017'] = client.options.hosts.map((at) => [at.host, String(at.port)])[0] ?? [];
+    const [host = '127.0.0.1', port = '27017'] =
+      client.options.hosts.map((at) => [at.host, String(at.port)])[0] ?? [];
     return { kind, title, url, pid, host, port: Number(port), stop: stop ?? (() => Promise.resolve()) };
   } catch (error) {
     await stop?.();
@@ -101,13 +103,16 @@ export interface MongoDatabase {
 
 export async function createMongoDatabase(server: MongoServer, t?: Teardown): Promise<MongoDatabase> {
   const name = `test_${process.pid}_${randomBytes(4).toString('hex')}`;
-  const client = new MongoClient(server.url, { promoteLongs: false });
+  const client = new MongoClient(server.url, { promoteLongs: false, serverSelectionTimeoutMS: 2_000 });
   await client.connect();
   const url = new URL(server.url);
   url.pathname = `/${name}`;
   const drop = async () => {
     // A test may have ended the server.
-    await client.db(name).dropDatabase({ timeoutMS: 5_000 }).catch(() => undefined);
+    await client
+      .db(name)
+      .dropDatabase()
+      .catch(() => undefined);
     await client.close();
   };
   t?.teardown(drop);

@@ -3,15 +3,21 @@ import { MongoClient, type Collection, type Db, type Document } from 'mongodb';
 import type { MongoStoreSettings } from '../../domain/configuration.ts';
 import type { StoreNotice } from '../contract.ts';
 import { Slots } from '../slots.ts';
-import { failure, overloaded, type Asked } from './errors.ts';
+import { failure, overloaded, TimeOver, type Asked } from './errors.ts';
 
-/** Of a request's time, what may be spent on finding a server; the driver does not count it when it tries again. */
+/** Of a request's time, what may be spent on finding a server. */
 const SELECTION_SHARE = 0.4;
 /** Finding a server longer than this helps nobody; an election takes that long. */
 const LONGEST_SELECTION = 8_000;
 
-/** What is done within a request: its time is over after `timeoutMS`, which the driver gives to each command in it. */
-export type Work<T> = (within: { timeoutMS: number }) => Promise<T>;
+/**
+ * The end of a request's time, to be given to every command of it: the server stops after `maxTimeMS`, and this process
+ * neither waits nor tries again once `signal` is aborted.
+ */
+export interface Within {
+  maxTimeMS: number;
+  signal: AbortSignal;
+}
 
 /** The way to one MongoDB: connections, slots, time limits, and what a failure means. */
 export class Channel {
@@ -65,24 +71,27 @@ export class Channel {
     return this.#db.collection(name);
   }
 
-  async read<T>(title: string, work: Work<T>): Promise<T> {
+  async read<T>(title: string, work: (within: Within) => Promise<T>): Promise<T> {
     return await this.#request({ title, writes: false, sent: false }, work);
   }
 
-  async write<T>(title: string, work: Work<T>): Promise<T> {
+  async write<T>(title: string, work: (within: Within) => Promise<T>): Promise<T> {
     return await this.#request({ title, writes: true, sent: false }, work);
   }
 
-  async #request<T>(asked: Asked, work: Work<T>): Promise<T> {
+  async #request<T>(asked: Asked, work: (within: Within) => Promise<T>): Promise<T> {
     const began = performance.now();
     const slot = this.#slots.take(this.timeout);
     if (slot !== true && !(await slot)) throw overloaded(asked);
+    const maxTimeMS = Math.max(1, Math.floor(this.timeout - (performance.now() - began)));
+    const end = new AbortController();
+    const timer = setTimeout(() => end.abort(new TimeOver(maxTimeMS)), maxTimeMS);
     try {
-      const timeoutMS = Math.max(1, Math.floor(this.timeout - (performance.now() - began)));
-      return await this.#running.run(asked, () => work({ timeoutMS }));
+      return await this.#running.run(asked, () => work({ maxTimeMS, signal: end.signal }));
     } catch (error) {
       throw failure(error, asked);
     } finally {
+      clearTimeout(timer);
       this.#slots.free();
     }
   }

@@ -2,14 +2,11 @@ import type { Collection, Db, Document } from 'mongodb';
 import { partText } from '../../domain/keys.ts';
 import type { KeyType } from '../../domain/model.ts';
 import type { ActualColumn, ActualTable, TableSpec } from '../contract.ts';
+import type { Within } from './channel.ts';
 import { bsonTypeOf, plain } from './plain.ts';
 
 /** Documents that are looked at from either end of a collection, to see what fields there are. */
 const SAMPLE = 200;
-
-interface Within {
-  timeoutMS: number;
-}
 
 /** What is known of a collection: its rules, its indexes, and the fields that a sample of its documents has. */
 export async function describeCollection(

@@ -4,7 +4,6 @@ import {
   MongoInvalidArgumentError,
   MongoNetworkError,
   MongoNetworkTimeoutError,
-  MongoOperationTimeoutError,
   MongoServerError,
   MongoServerSelectionError,
 } from 'mongodb';
@@ -65,27 +64,34 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   'write-conflict': 'had another write of this record under way',
 };
 
+/** Why a request was given up. */
+export class TimeOver extends Error {
+  constructor(milliseconds: number) {
+    super(`no answer within ${milliseconds} ms`);
+  }
+}
+
 /** The BanyanError for whatever the driver throws. */
 export function failure(error: unknown, asked: Asked): Error {
-  if (error instanceof BanyanError || !(error instanceof MongoError)) return error as Error;
+  if (error instanceof TimeOver) return fail('silent', error.message, asked, { cause: error });
+  if (error instanceof BanyanError || !(error instanceof MongoError)) return unnamed(error as Error, asked);
   if (error instanceof MongoBulkWriteError) return bulkFailure(error, asked);
   if (error instanceof MongoServerError) return answerFailure(error, asked);
   return fail(connectionKind(error, asked), error.message, asked, { cause: error });
 }
 
+/** Errors of the socket reach us as they are; what is left is a mistake in the program. */
+function unnamed(error: NodeJS.ErrnoException, asked: Asked): Error {
+  if (error instanceof BanyanError || error.syscall === undefined) return error;
+  return fail('lost', error.message, asked, { cause: error });
+}
+
 function connectionKind(error: MongoError, asked: Asked): Kind {
   if (error instanceof MongoInvalidArgumentError) return 'constraint-violated';
   if (error instanceof MongoServerSelectionError) return refusedWithin(error) ? 'store-refused' : 'lost';
-  // A read that broke off and was tried again until its time was over: the connection is the reason, not the time.
-  if (error instanceof MongoOperationTimeoutError)
-    return !asked.sent || brokeOff(error.cause) ? 'lost' : 'silent';
   if (error instanceof MongoNetworkTimeoutError) return 'silent';
   if (error instanceof MongoNetworkError) return 'lost';
   return asked.sent ? 'lost' : 'store-answer';
-}
-
-function brokeOff(cause: unknown): boolean {
-  return cause instanceof MongoNetworkError && !(cause instanceof MongoNetworkTimeoutError);
 }
 
 /** Where no connection can be made because of the account, the selection of a server ends with that error inside. */

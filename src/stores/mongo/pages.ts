@@ -1,5 +1,6 @@
 import type { Collection, Document } from 'mongodb';
 import type { Condition, ListQuery, SortBy } from '../../domain/query.ts';
+import type { Within } from './channel.ts';
 import { assuming, columnOf, filterOf, nullFilter, type Columns, type MongoFilter } from './conditions.ts';
 
 /**
@@ -48,7 +49,7 @@ export async function readPage(
   collection: Collection,
   query: ListQuery,
   table: { key: string; columns: Columns; projection: Document },
-  options: { timeoutMS: number },
+  options: Within,
 ): Promise<Document[]> {
   const documents: Document[] = [];
   let { offset } = query;
@@ -71,7 +72,7 @@ async function readPart(
   { filter, sort, mixed }: Part,
   { offset, limit }: { offset: number; limit: number },
   { projection }: { projection: Document },
-  options: { timeoutMS: number },
+  options: Within,
 ): Promise<Document[]> {
   const paging = { ...options, allowDiskUse: true, batchSize: limit };
   if (mixed.size === 0)

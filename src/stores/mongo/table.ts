@@ -4,7 +4,7 @@ import type { Condition, ListQuery } from '../../domain/query.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { ActualTable, Table, TableSpec } from '../contract.ts';
-import type { Channel } from './channel.ts';
+import type { Channel, Within } from './channel.ts';
 import { filterOf } from './conditions.ts';
 import { describeCollection, foreignKeys } from './description.ts';
 import { Documents } from './documents.ts';
@@ -91,7 +91,7 @@ export class MongoTable implements Table {
   }
 
   /** A scan that left out documents because of their key's type must not look like a whole one. */
-  async #noForeignKeys(within: { timeoutMS: number }): Promise<void> {
+  async #noForeignKeys(within: Within): Promise<void> {
     const problem = await foreignKeys(this.#collection, this.spec, within);
     if (problem !== null) throw new BanyanError('store-answer', `${this.#title}: ${problem}`);
   }
