@@ -75,6 +75,11 @@ export interface SupabaseStoreInFile extends CommonStoreInFile {
   key: string;
 }
 
+export interface MongoStoreInFile extends CommonStoreInFile {
+  kind: 'mongo';
+  database?: string;
+}
+
 export interface SqlStoreInFile extends CommonStoreInFile {
   kind: 'sql';
   foreignKeys?: boolean;
@@ -113,6 +118,7 @@ export interface ApiInFile {
 export type StoreInFile =
   | JsonFileStoreInFile
   | HttpStoreInFile
+  | MongoStoreInFile
   | PrismaStoreInFile
   | SqlStoreInFile
   | SupabaseStoreInFile;

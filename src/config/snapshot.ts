@@ -72,6 +72,8 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
     const forms = { ...DEFAULTS.sql.timestamps, ...timestamps };
     return { kind: 'sql', url, ...common, foreignKeys, timestamps: forms };
   }
+  if (store.kind === 'mongo')
+    return { kind: 'mongo', url: store.url, database: store.database ?? null, ...common };
   if (store.kind === 'supabase') return { kind: 'supabase', url: store.url, key: store.key, ...common };
   const { url, slowQueries } = store;
   return {

@@ -31,9 +31,7 @@ export function predicate(where: Condition | null | undefined, columns: Columns)
   return leafPredicate(where, columnOf(where.field, columns));
 }
 
-const COMPARISONS: Readonly<
-  Record<'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte', (order: number) => boolean>
-> = {
+const COMPARISONS: Readonly<Record<'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte', (order: number) => boolean>> = {
   eq: (order) => order === 0,
   ne: (order) => order !== 0,
   gt: (order) => order > 0,

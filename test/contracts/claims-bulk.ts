@@ -61,12 +61,14 @@ export function bulkClaims(claim: Claim): void {
   claim(
     'upsertMany with a row that refers to nothing fails as that row does',
     { limit: 'references' },
-    async (t, { counters, children }) => {
+    async (t, { store, counters, children }) => {
       await counters.insert({ id: 1 });
       const rows = [1, 2].map((id) => ({ id: uuid(id), counter_id: id, label: null }));
       const error = await failsWith(t, 'reference-missing', children.upsertMany(rows));
       t.equal(error.outcome, 'not-applied');
-      t.equal(await children.count(), 0);
+      t.equal((await children.get([uuid(2)])).size, 0);
+      // Where one request takes all rows, none of them is there.
+      if (store.capabilities.atomicInserts) t.equal(await children.count(), 0);
     },
   );
 

@@ -14,13 +14,18 @@ const LAYOUTS: Record<string, { path: string; empty: (folder: string) => Promise
   'a file per table': {
     path: 'tables',
     empty: async (folder) =>
-      void (await Promise.all(NAMES.map((name) => writeFile(join(folder, 'tables', `${name}.json`), '[]\n')))),
+      void (await Promise.all(
+        NAMES.map((name) => writeFile(join(folder, 'tables', `${name}.json`), '[]\n')),
+      )),
   },
   'one file with many tables': {
     path: 'tables/all.json',
     empty: async (folder) => {
       const lists = Object.fromEntries(NAMES.map((name) => [name, []]));
-      await writeFile(join(folder, 'tables/all.json'), `${JSON.stringify({ version: 1, ...lists }, null, 2)}\n`);
+      await writeFile(
+        join(folder, 'tables/all.json'),
+        `${JSON.stringify({ version: 1, ...lists }, null, 2)}\n`,
+      );
     },
   },
 };

@@ -3,6 +3,7 @@ import { DEFAULTS } from '../defaults.ts';
 import type { Partly, StoreInFile } from '../file-shape.ts';
 import { type Finding, pointer } from '../problem.ts';
 import { milliseconds } from '../units.ts';
+import { withFirstHost } from './mongo.ts';
 import { operationsOf } from './operations.ts';
 import { type Draft, controlOf, resourcesOf, storesOf, unknownName } from './rule.ts';
 
@@ -10,7 +11,7 @@ const SIDES = ['legacy', 'new'] as const;
 
 /** Kinds of store that a side can be on. */
 const KINDS: Readonly<Record<(typeof SIDES)[number], readonly StoreKind[]>> = {
-  legacy: ['json-file', 'http', 'sql', 'supabase'],
+  legacy: ['json-file', 'http', 'mongo', 'sql', 'supabase'],
   new: ['prisma'],
 };
 
@@ -119,6 +120,7 @@ const PROTOCOLS = {
   supabase: { settings: ['url'], protocols: ['http:', 'https:'] },
   http: { settings: ['url'], protocols: ['http:', 'https:'] },
   'json-file': { settings: [], protocols: [] },
+  mongo: { settings: ['url'], protocols: ['mongodb:', 'mongodb+srv:'] },
   sql: { settings: ['url'], protocols: ['postgres:', 'postgresql:', 'sqlite:'] },
 } as const;
 
@@ -132,7 +134,7 @@ export function* addressesAreUrls(draft: Draft): Iterable<Finding> {
     const { settings, protocols } = PROTOCOLS[store.kind];
     for (const setting of settings) {
       const url = (store as Partly<Record<string, string>>)[setting];
-      if (url !== undefined) yield* address(draft, ['stores', name, setting], url, protocols);
+      if (url !== undefined) yield* address(draft, ['stores', name, setting], withFirstHost(url), protocols);
     }
   }
 }

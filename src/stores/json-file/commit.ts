@@ -182,7 +182,7 @@ async function newLock(path: string): Promise<WriteLock> {
   await lock.hold(
     () => 0,
     async () => {
-      const leftOver = new RegExp(`^\\.${basename(path).replace(/[^\w]/g, "\\$&")}\\.[0-9a-f]{12}\\.tmp$`);
+      const leftOver = new RegExp(`^\\.${basename(path).replace(/[^\w]/g, '\\$&')}\\.[0-9a-f]{12}\\.tmp$`);
       for (const name of await readdir(dirname(path)))
         if (leftOver.test(name)) await rm(join(dirname(path), name), { force: true });
     },
@@ -210,7 +210,7 @@ async function copyPieces(handle: FileHandle, reading: Reading, pieces: readonly
   let gathered: Buffer[] = [];
   let length = 0;
   const flush = async () => {
-    for (let bytes = Buffer.concat(gathered); bytes.length > 0; ) {
+    for (let bytes = Buffer.concat(gathered); bytes.length > 0;) {
       const { bytesWritten } = await handle.write(bytes);
       bytes = bytes.subarray(bytesWritten);
     }

@@ -1,10 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
+import { placesOf, rowOf } from '../../domain/documents.ts';
 import { compareText } from '../../domain/evaluate.ts';
 import { keyOf, splitKey, type KeyPart } from '../../domain/keys.ts';
 import type { KeyType } from '../../domain/model.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
-import { placesOf, readDocument, rowOf } from './document.ts';
+import { readDocument } from './document.ts';
 import { Break } from './errors.ts';
 import { scan, type Layout } from './scan.ts';
 import { Window } from './window.ts';
@@ -92,9 +93,7 @@ export async function readContents(
     close: (close) => {
       const { name, open, ranges, keys } = reading;
       const parts = keysOf.get(name);
-      const ordered = parts
-        ? inKeyOrder(keys, ranges, parts)
-        : { keys: null, ordinals: new Uint32Array(0) };
+      const ordered = parts ? inKeyOrder(keys, ranges, parts) : { keys: null, ordinals: new Uint32Array(0) };
       contents.set(name, { open, close, ranges, ...ordered });
     },
   });

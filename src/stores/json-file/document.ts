@@ -1,22 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import { parse, stringify } from 'lossless-json';
+import { setAt, valueAt, type Document, type Place } from '../../domain/documents.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
 import { readValue } from '../../domain/json-values.ts';
-import { parseJson, sameValue, type Row, type Value } from '../../domain/values.ts';
+import { parseJson, sameValue, type Value } from '../../domain/values.ts';
 import { Break } from './errors.ts';
-
-/** A record as the file has it. Numbers of a parsed document keep their text, so that 12.50 stays 12.50. */
-export type Document = { [name: string]: Value };
-
-/** A column and the way to it in a document. */
-export interface Place {
-  column: ColumnSpec;
-  path: readonly string[];
-}
-
-export function placesOf(columns: readonly ColumnSpec[]): Place[] {
-  return columns.map((column) => ({ column, path: column.name.split('.') }));
-}
 
 /** The values of a document without loss. Throws a Break with the place, counted from the document's beginning. */
 export function readDocument(bytes: Buffer): Document {
@@ -29,30 +17,11 @@ export function readDocument(bytes: Buffer): Document {
   }
 }
 
-/** The document for a change: what is not changed is written back just as it was. */
+/** The document for a change: its numbers keep their text, so that what is not changed is written back as it was. */
 export function readForChange(bytes: Buffer): Document {
   return parse(bytes.toString('utf8'), undefined, {
     onDuplicateKey: ({ newValue }) => newValue,
   }) as Document;
-}
-
-/** The values of the columns; a member that is not there is not in the row. */
-export function rowOf(document: Document, places: readonly Place[]): Row {
-  const row: Row = {};
-  for (const { column, path } of places) {
-    const value = valueAt(document, path);
-    if (value !== undefined) row[column.name] = readValue(value, column);
-  }
-  return row;
-}
-
-function valueAt(document: Document, path: readonly string[]): Value | undefined {
-  let value: Value | undefined = document;
-  for (const name of path) {
-    if (!isDocument(value) || !Object.hasOwn(value, name)) return undefined;
-    value = value[name];
-  }
-  return value;
 }
 
 /**
@@ -62,31 +31,7 @@ function valueAt(document: Document, path: readonly string[]): Value | undefined
 export function writeAt(document: Document, { column, path }: Place, value: Value | undefined): void {
   const present = valueAt(document, path);
   if (present !== undefined && value !== undefined && sameValue(canonical(present, column), value)) return;
-  if (present === undefined && value === undefined) return;
-  let parent = document;
-  for (const name of path.slice(0, -1)) {
-    const next = Object.hasOwn(parent, name) ? parent[name] : undefined;
-    if (isDocument(next)) parent = next;
-    else parent = define(parent, name, {}) as Document;
-  }
-  const last = path.at(-1) as string;
-  if (value === undefined) delete parent[last];
-  else define(parent, last, value);
-}
-
-/** Also for a member that is called `__proto__`. */
-function define(parent: Document, name: string, value: Value): Value {
-  Object.defineProperty(parent, name, { value, enumerable: true, writable: true, configurable: true });
-  return value;
-}
-
-function isDocument(value: Value | undefined): value is Document {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    !Array.isArray(value) &&
-    !(value as { isLosslessNumber?: unknown }).isLosslessNumber
-  );
+  setAt(document, path, value);
 }
 
 function canonical(value: Value, column: ColumnSpec): Value {

@@ -1,7 +1,8 @@
+import type { Document } from '../../domain/documents.ts';
 import type { KeyPart } from '../../domain/keys.ts';
 import type { Key } from '../../domain/words.ts';
 import { ordinalOf, type Collection } from './contents.ts';
-import { documentText, readDocument, readForChange, styleOf, USUAL, type Document, type Style } from './document.ts';
+import { documentText, readDocument, readForChange, styleOf, USUAL, type Style } from './document.ts';
 import type { Reading } from './file.ts';
 
 /** Texts by key; null: the record is gone. */

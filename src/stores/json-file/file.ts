@@ -59,7 +59,7 @@ export class Reading {
 
   async bytes(start: number, end: number): Promise<Buffer> {
     const bytes = Buffer.allocUnsafe(end - start);
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const { bytesRead } = await this.handle.read(bytes, at, bytes.length - at, start + at);
       if (bytesRead === 0) throw new Changed();
       at += bytesRead;
@@ -73,7 +73,7 @@ export class Reading {
     checkTime: () => void,
     visit: (bytes: Buffer, ordinal: number) => boolean | void,
   ): Promise<void> {
-    for (let first = 0; first < ranges.count; ) {
+    for (let first = 0; first < ranges.count;) {
       checkTime();
       const start = ranges.start(first);
       let next = first + 1;

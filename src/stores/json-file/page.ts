@@ -17,11 +17,7 @@ export class Page {
   readonly #order: (a: Candidate, b: Candidate) => number;
   #kept: Candidate[] = [];
 
-  constructor(
-    offset: number,
-    limit: number,
-    order: (a: readonly Value[], b: readonly Value[]) => number,
-  ) {
+  constructor(offset: number, limit: number, order: (a: readonly Value[], b: readonly Value[]) => number) {
     this.#offset = offset;
     this.#end = limit === 0 ? 0 : offset + limit;
     this.#order = (a, b) => order(a.values, b.values) || a.ordinal - b.ordinal;

@@ -56,11 +56,7 @@ export async function rewrite(
   return { pieces: out.pieces, contents };
 }
 
-async function rewriteList(
-  out: Layouter,
-  reading: Reading,
-  draft: Draft,
-): Promise<Omit<Collection, 'open'>> {
+async function rewriteList(out: Layouter, reading: Reading, draft: Draft): Promise<Omit<Collection, 'open'>> {
   const { collection, changes, parts } = draft;
   const { ranges } = collection;
   const { changed, added } = sortOut(draft);

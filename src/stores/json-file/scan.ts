@@ -36,7 +36,8 @@ export async function scan(window: Window, layout: Layout, visitor: Visitor): Pr
   );
   if (layout === 'one') await scanList(window, null, visitor);
   else await scanLists(window, visitor);
-  if ((await peek(window)) !== END) throw new Break(window.offset, await found(window), 'the end of the file');
+  if ((await peek(window)) !== END)
+    throw new Break(window.offset, await found(window), 'the end of the file');
 }
 
 async function scanLists(window: Window, visitor: Visitor): Promise<void> {

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as timeOrderedId } from 'uuid';
+import { placesOf, rowOf, type Place } from '../../domain/documents.ts';
 import { BanyanError } from '../../domain/errors.ts';
 import { predicate, rowOrder, type Columns } from '../../domain/evaluate.ts';
 import { valueProblem } from '../../domain/json-values.ts';
@@ -12,7 +13,7 @@ import type { Table, TableSpec } from '../contract.ts';
 import { collectionOf } from './collections.ts';
 import type { Committer } from './commit.ts';
 import { ordinalOf, rankOf, type Collection } from './contents.ts';
-import { placesOf, readDocument, rowOf, writeAt, type Place } from './document.ts';
+import { readDocument, writeAt } from './document.ts';
 import type { Draft } from './draft.ts';
 import { tooLate, type Asked } from './errors.ts';
 import type { JsonFile, Reading } from './file.ts';
@@ -70,8 +71,7 @@ export class JsonFileTable implements Table {
       const page = new Page(offset, limit, order);
       await reading.each(collection, checkTime, (bytes, ordinal) => {
         const row = rowOf(readDocument(bytes), places);
-        if (holds(row))
-          page.add({ ordinal, values: sort.map(({ field }) => row[field] ?? null) });
+        if (holds(row)) page.add({ ordinal, values: sort.map(({ field }) => row[field] ?? null) });
       });
       const rows = await this.#rows(reading, collection, page.ordinals());
       return { rows, total: query.total ? page.matches : null };
@@ -95,17 +95,25 @@ export class JsonFileTable implements Table {
   async count(where?: Condition): Promise<number> {
     if (!where) return await this.#read((_, { ranges }) => Promise.resolve(ranges.count));
     let count = 0;
-    await this.#eachWhere(where, () => {
-      count++;
-      return true;
-    }, () => (count = 0));
+    await this.#eachWhere(
+      where,
+      () => {
+        count++;
+        return true;
+      },
+      () => (count = 0),
+    );
     return count;
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {
     let keys: Key[] = [];
     if (limit === 0) return keys;
-    await this.#eachWhere(where, (row) => keys.push(keyOf(this.spec.keys, row)) < limit, () => (keys = []));
+    await this.#eachWhere(
+      where,
+      (row) => keys.push(keyOf(this.spec.keys, row)) < limit,
+      () => (keys = []),
+    );
     return keys;
   }
 
@@ -283,4 +291,3 @@ const DRAW: Readonly<Record<KeyType, (keys: readonly Key[]) => Value>> = {
     return exactNumber(String(greatest + 1n));
   },
 };
-

@@ -2,7 +2,7 @@ import { Agent } from 'undici';
 import type { SupabaseStoreSettings } from '../../domain/configuration.ts';
 import type { StoreNotice } from '../contract.ts';
 import { answerFailure, connectionFailure, overloaded, type Asked } from './errors.ts';
-import { exchange, NoAnswer, type Answer, type Request } from './exchange.ts';
+import { exchange, NoAnswer, type Answer, type Request } from '../exchange.ts';
 import { Slots } from '../slots.ts';
 
 /** A connection that the server closed while it was idle, noticed only when a request was written to it. */

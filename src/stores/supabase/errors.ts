@@ -1,5 +1,6 @@
 import { BanyanError, type ErrorCode } from '../../domain/errors.ts';
 import { failure } from '../../postgres/errors.ts';
+import { SILENT } from '../exchange.ts';
 
 /** What was asked of the store when it failed: for messages, and to know whether doubt is left (A1, R2). */
 export interface Asked {
@@ -64,9 +65,6 @@ export function connectionFailure(cause: NodeJS.ErrnoException, sent: boolean, a
   const kind = !sent ? 'store-unreachable' : cause.code === SILENT ? 'silent' : 'lost';
   return fail(kind, cause.code ?? cause.name, asked, cause);
 }
-
-/** Code of the error with which a request is given up after its time. */
-export const SILENT = 'NO_ANSWER_IN_TIME';
 
 /** The error for an answer of status 200 that is not what was asked for. */
 export function nonsense(found: string, asked: Asked, cause?: unknown): BanyanError {

@@ -1,8 +1,10 @@
 import type { Agent, Dispatcher } from 'undici';
-import { SILENT } from './errors.ts';
+
+/** Code of the error with which a request is given up after its time. */
+export const SILENT = 'NO_ANSWER_IN_TIME';
 
 export interface Request {
-  method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   origin: string;
   path: string;
   headers: Record<string, string>;

@@ -1,0 +1,427 @@
+import pLimit from 'p-limit';
+import type { ApiSettings, HttpStoreSettings } from '../../domain/configuration.ts';
+import { isDocument, placesOf, rowOf, setAt, type Document, type Place } from '../../domain/documents.ts';
+import { BanyanError, isBanyanError } from '../../domain/errors.ts';
+import { predicate, rowOrder, type Columns } from '../../domain/evaluate.ts';
+import { keyOf } from '../../domain/keys.ts';
+import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { Row } from '../../domain/values.ts';
+import type { Key } from '../../domain/words.ts';
+import type { Table, TableSpec } from '../contract.ts';
+import type { Channel, Reply } from './channel.ts';
+import { sortParameter, splitCondition, type Parameters } from './conditions.ts';
+import { at, nonsense, type Asked } from './errors.ts';
+import { KeyList } from './key-list.ts';
+import { Lists } from './pages.ts';
+
+/** Requests of one call that are under way together, so that one big call leaves slots for others. */
+const TOGETHER = 6;
+/** Keys in one URL. */
+const KEYS = 50;
+/** Rows of an upsert above which a look at what is there saves requests. */
+const MANY = 10;
+/** Attempts of a change that is read, changed and written back, where others change the record meanwhile. */
+const ATTEMPTS = 8;
+
+/** A list of records behind a REST API. */
+export class HttpTable implements Table {
+  readonly spec: TableSpec;
+  readonly #channel: Channel;
+  readonly #settings: HttpStoreSettings;
+  readonly #api: ApiSettings;
+  readonly #path: string;
+  readonly #reads: Asked;
+  readonly #writes: Asked;
+  readonly #lists: Lists;
+  readonly #keys: KeyList;
+  readonly #columns: Columns;
+  readonly #places: readonly Place[];
+  /** Whether the list has answered once: then a detail that is not found is a record's fault and not the path's. */
+  #isThere = false;
+
+  constructor(store: string, spec: TableSpec, channel: Channel, settings: HttpStoreSettings) {
+    this.spec = spec;
+    this.#channel = channel;
+    this.#settings = settings;
+    this.#api = settings.api.tables[spec.name] ?? settings.api.default;
+    this.#path = this.#api.path ?? `/${encodeURIComponent(spec.name)}`;
+    const title = `store "${store}", table "${spec.name}"`;
+    this.#reads = { title, writes: false, errors: this.#api.errors };
+    this.#writes = { title, writes: true, errors: this.#api.errors };
+    this.#lists = new Lists(channel, this.#api, this.#path, this.#reads);
+    this.#keys = new KeyList(() => this.#readKeys(), spec.keyType);
+    this.#columns = new Map(spec.columns.map((column) => [column.name, column]));
+    this.#places = placesOf(spec.columns);
+  }
+
+  describe(): Promise<null> {
+    return Promise.reject(this.#cannot('describe its tables'));
+  }
+
+  async get(keys: readonly Key[]): Promise<Map<Key, Row>> {
+    const until = this.#channel.until();
+    const wanted = [...new Set(keys)];
+    const many = this.#api.filters[this.spec.key]?.in;
+    const found =
+      many && wanted.length > 1 && wanted.every((key) => key !== '' && !key.includes(','))
+        ? await this.#getByLists(many, wanted, until)
+        : await this.#getByDetails(wanted, until);
+    if (wanted.length > 0 && found.size === 0) await this.#checkPath(until);
+    return found;
+  }
+
+  async list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }> {
+    predicate(query.where, this.#columns); // says what is wrong with it, whoever looks at it then
+    const { parameters, rest } = splitCondition(query.where, this.#api.filters);
+    const sort = sortParameter(query.sort, this.#api.sort);
+    if (rest || !sort) return await this.#listHere(query, parameters, rest);
+    const { offset, limit } = query;
+    const until = this.#channel.until();
+    const page = await this.#lists.range([...parameters, ...sort], { offset, limit }, until);
+    const rows = limit === 0 ? [] : page.documents.map((document) => this.#row(document));
+    return { rows, total: query.total ? (page.total ?? (await this.#count(parameters, null))) : null };
+  }
+
+  async scan(after: Key | null, limit: number): Promise<Row[]> {
+    const ordered = await this.#ordered(after, limit);
+    if (ordered) return ordered;
+    const keys = await this.#keys.after(after, limit);
+    const rows = await this.get(keys);
+    // A record that was deleted since its key was listed is passed over; only a page without keys is the end.
+    if (rows.size === 0 && keys.length > 0) return await this.scan(keys.at(-1) as Key, limit);
+    return keys.map((key) => rows.get(key)).filter((row) => row !== undefined);
+  }
+
+  async scanKeys(after: Key | null, limit: number): Promise<Key[]> {
+    const ordered = await this.#ordered(after, limit);
+    return ordered ? ordered.map((row) => this.#keyOf(row)) : await this.#keys.after(after, limit);
+  }
+
+  async count(where?: Condition): Promise<number> {
+    predicate(where, this.#columns);
+    const { parameters, rest } = splitCondition(where ?? null, this.#api.filters);
+    return await this.#count(parameters, rest);
+  }
+
+  async keysWhere(where: Condition, limit: number): Promise<Key[]> {
+    predicate(where, this.#columns);
+    const { parameters, rest } = splitCondition(where, this.#api.filters);
+    const keys: Key[] = [];
+    if (limit === 0) return keys;
+    await this.#eachRow(parameters, rest, (row) => keys.push(this.#keyOf(row)) < limit);
+    return keys;
+  }
+
+  async insert(row: Row): Promise<Row> {
+    const call = { method: 'POST', path: this.#path, body: this.#body(this.#document(row)) } as const;
+    const until = this.#channel.until();
+    return await this.#written(await this.#channel.ask(call, this.#writes, until), row, until);
+  }
+
+  async update(key: Key, changes: Row): Promise<Row | null> {
+    const until = this.#channel.until();
+    const document = this.#document(changes);
+    if (Object.keys(document).length === 0) return (await this.get([key])).get(key) ?? null;
+    const reply =
+      this.#api.update === 'PATCH'
+        ? await this.#send('PATCH', key, document, until)
+        : await this.#replace(key, changes, until);
+    if (!reply) return await this.#absent(until);
+    return await this.#written(reply, { [this.spec.key]: key }, until);
+  }
+
+  async remove(key: Key): Promise<boolean> {
+    const until = this.#channel.until();
+    const call = { method: 'DELETE', path: this.#detail(key) } as const;
+    const { status } = await this.#channel.ask(call, this.#writes, until, [404, 410]);
+    if (status < 300) return true;
+    await this.#checkPath(until);
+    return false;
+  }
+
+  async upsertMany(rows: readonly Row[]): Promise<void> {
+    const keys = rows.map((row) => this.#keyOf(row));
+    // Where many are found by one request, it is known beforehand which of them are to be made.
+    const many = keys.length > MANY && this.#api.filters[this.spec.key]?.in;
+    const there = many ? await this.get(keys) : null;
+    await this.#each(rows, async (row) => {
+      const key = this.#keyOf(row);
+      const whole = Object.fromEntries(this.spec.columns.map(({ name }) => [name, row[name] ?? null]));
+      const makeFirst = there !== null && !there.has(key);
+      if (!makeFirst && (await this.update(key, whole))) return;
+      if (this.#settings.keys === 'store') throw this.#cannotMake(key);
+      await this.insert(whole).catch(async (error: unknown) => {
+        // Somebody was faster: then it is there to be changed.
+        if (!isBanyanError(error, 'duplicate') || !(await this.update(key, whole))) throw error;
+      });
+    });
+  }
+
+  async removeMany(keys: readonly Key[]): Promise<void> {
+    await this.#each(keys, async (key) => void (await this.remove(key)));
+  }
+
+  advanceSequence(): Promise<void> {
+    return Promise.reject(this.#cannot('set a sequence'));
+  }
+
+  async highestKey(): Promise<Key | null> {
+    const sort = this.#keySort(true);
+    if (!sort) return await this.#keys.highest();
+    const until = this.#channel.until();
+    const { documents } = await this.#lists.range(sort, { offset: 0, limit: 1 }, until);
+    return documents[0] ? this.#keyOf(this.#row(documents[0])) : null;
+  }
+
+  within(): Table {
+    throw this.#cannot('take part in a transaction');
+  }
+
+  /** A page in key order as the API itself has it: it must know the order, and where to begin. */
+  async #ordered(after: Key | null, limit: number): Promise<Row[] | null> {
+    const sort = this.#keySort(false);
+    const beyond = this.#api.filters[this.spec.key]?.gt;
+    if (!sort || !beyond) return null;
+    const parameters: Parameters = after === null ? sort : [...sort, [beyond, after]];
+    const page = await this.#lists.range(parameters, { offset: 0, limit }, this.#channel.until());
+    return page.documents.map((document) => this.#row(document));
+  }
+
+  /** The order of text keys is the API's own, which is not known. */
+  #keySort(descending: boolean): Parameters | null {
+    const { key, keyType } = this.spec;
+    return keyType === 'text' ? null : sortParameter([{ field: key, descending }], this.#api.sort);
+  }
+
+  async #readKeys(): Promise<Key[]> {
+    const keys: Key[] = [];
+    const sort = this.#keySort(false) ?? [];
+    // Each page has its own time: the list of a whole table has no end that a timeout could know.
+    await this.#lists.each(
+      sort,
+      this.#api.paging.max,
+      () => this.#channel.until(),
+      ({ documents }) => {
+        for (const document of documents) keys.push(this.#keyOf(this.#row(document)));
+        return true;
+      },
+    );
+    return keys;
+  }
+
+  /** Filters and sorts what the API answers; refuses where that is too much. */
+  async #listHere(
+    { sort, limit, offset, total }: ListQuery,
+    parameters: Parameters,
+    rest: Condition | null,
+  ): Promise<{ rows: Row[]; total: number | null }> {
+    const order = rowOrder(sort, this.#columns);
+    const rows: Row[] = [];
+    await this.#eachRow(parameters, rest, (row) => rows.push(row) > 0);
+    const valuesOf = (row: Row) => sort.map(({ field }) => row[field] ?? null);
+    const keyed = rows.map((row) => ({ row, values: valuesOf(row) }));
+    keyed.sort((a, b) => order(a.values, b.values));
+    const page = keyed.slice(offset, offset + limit).map(({ row }) => row);
+    return { rows: page, total: total ? rows.length : null };
+  }
+
+  async #count(parameters: Parameters, rest: Condition | null): Promise<number> {
+    let count = 0;
+    if (!rest && this.#lists.hasTotal) {
+      const page = await this.#lists.range(parameters, { offset: 0, limit: 1 }, this.#channel.until());
+      return page.total ?? 0;
+    }
+    await this.#eachRow(parameters, rest, () => ++count > 0);
+    return count;
+  }
+
+  /** Hands over the rows that hold, until `visit` answers false; of a table that is not too large. */
+  async #eachRow(
+    parameters: Parameters,
+    rest: Condition | null,
+    visit: (row: Row) => boolean,
+  ): Promise<void> {
+    const holds = predicate(rest, this.#columns);
+    const until = this.#channel.until();
+    let read = 0;
+    await this.#lists.each(
+      parameters,
+      this.#api.paging.max,
+      () => until,
+      ({ documents }) => {
+        read += documents.length;
+        if (read > this.#settings.maxRecords) throw this.#tooMany();
+        return documents.every((document) => {
+          const row = this.#row(document);
+          return !holds(row) || visit(row);
+        });
+      },
+    );
+    this.#isThere = true;
+  }
+
+  async #getByLists(parameter: string, keys: readonly Key[], until: number): Promise<Map<Key, Row>> {
+    const found = new Map<Key, Row>();
+    const size = Math.min(KEYS, this.#api.paging.max);
+    const batches = Array.from({ length: Math.ceil(keys.length / size) }, (_, index) =>
+      keys.slice(index * size, (index + 1) * size),
+    );
+    await this.#each(batches, async (batch) => {
+      const parameters: Parameters = [[parameter, batch.join(',')]];
+      const { documents } = await this.#lists.range(parameters, { offset: 0, limit: batch.length }, until);
+      for (const document of documents) {
+        const row = this.#row(document);
+        found.set(this.#keyOf(row), row);
+      }
+    });
+    return found;
+  }
+
+  async #getByDetails(keys: readonly Key[], until: number): Promise<Map<Key, Row>> {
+    const found = new Map<Key, Row>();
+    await this.#each(keys, async (key) => {
+      const reply = await this.#read(key, until);
+      if (reply) found.set(key, this.#row(this.#record(reply)));
+    });
+    return found;
+  }
+
+  async #read(key: Key, until: number): Promise<Reply | null> {
+    const call = { method: 'GET', path: this.#detail(key) } as const;
+    const reply = await this.#channel.ask(call, this.#reads, until, [404, 410]);
+    if (reply.status >= 300) return null;
+    this.#isThere = true;
+    return reply;
+  }
+
+  /** Null where there is no such record. */
+  async #send(
+    method: 'PATCH' | 'PUT',
+    key: Key,
+    document: Document,
+    until: number,
+    headers: Record<string, string> = {},
+  ): Promise<Reply | null> {
+    const call = { method, path: this.#detail(key), body: this.#body(document), headers };
+    const reply = await this.#channel.ask(call, this.#writes, until, [404, 410]);
+    return reply.status < 300 ? reply : null;
+  }
+
+  /** R4: of an API that only takes whole records, read and written back on condition that nobody changed it meanwhile. */
+  async #replace(key: Key, changes: Row, until: number): Promise<Reply | null> {
+    for (let attempt = 1; ; attempt++) {
+      const present = await this.#read(key, until);
+      if (!present) return null;
+      const document = this.#record(present);
+      for (const { column, path } of this.#places)
+        if (Object.hasOwn(changes, column.name)) setAt(document, path, changes[column.name]);
+      const tag = present.headers.etag;
+      try {
+        return await this.#send(
+          'PUT',
+          key,
+          document,
+          until,
+          typeof tag === 'string' ? { 'if-match': tag } : {},
+        );
+      } catch (error) {
+        if (!isBanyanError(error, 'write-conflict') || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** The row as it is after a write; read where the answer does not hold it. */
+  async #written({ body, headers }: Reply, given: Row, until: number): Promise<Row> {
+    this.#isThere = true;
+    const record = at(body, this.#api.answers.record);
+    if (isDocument(record)) return this.#row(record);
+    const location = typeof headers.location === 'string' ? headers.location : '';
+    const last = /[^/?#]+(?=\/?([?#]|$))/.exec(location)?.[0] ?? '';
+    const key = last === '' ? this.#keyOf(given) : decodeURIComponent(last);
+    const reply = key === '' ? null : await this.#read(key, until).catch(() => null);
+    if (!reply)
+      throw nonsense('no record in the answer to a write, and none to be read after it', this.#writes);
+    return this.#row(this.#record(reply));
+  }
+
+  async #absent(until: number): Promise<null> {
+    await this.#checkPath(until);
+    return null;
+  }
+
+  /** 404 is the answer for a record that is not there, and for a path that is none: the list tells them apart. */
+  async #checkPath(until: number): Promise<void> {
+    if (this.#isThere) return;
+    await this.#lists.range([], { offset: 0, limit: 1 }, until);
+    this.#isThere = true;
+  }
+
+  /** Works on all and waits for all; of several failures the one that leaves doubt is told. */
+  async #each<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+    const limit = pLimit(TOGETHER);
+    const results = await Promise.allSettled(items.map((item) => limit(work, item)));
+    const failures = results.flatMap((result) =>
+      result.status === 'rejected' ? [result.reason as unknown] : [],
+    );
+    const doubtful = failures.find((error) => isBanyanError(error) && error.outcome === 'unknown');
+    if (failures.length > 0) throw doubtful ?? failures[0];
+  }
+
+  #detail(key: Key): string {
+    return `${this.#path}/${encodeURIComponent(key)}`;
+  }
+
+  #record({ body }: Reply): Document {
+    const record = at(body, this.#api.answers.record);
+    if (isDocument(record)) return record;
+    throw nonsense(`no record at "${this.#api.answers.record}" in the answer`, this.#reads);
+  }
+
+  #row(document: Document): Row {
+    return rowOf(document, this.#places);
+  }
+
+  #keyOf(row: Row): Key {
+    return keyOf([{ name: this.spec.key, type: this.spec.keyType }], row);
+  }
+
+  #document(row: Row): Document {
+    const document: Document = {};
+    for (const name of Object.keys(row)) {
+      const place = this.#places.find(({ column }) => column.name === name);
+      if (place) setAt(document, place.path, row[name]);
+      else throw this.#noColumn(name);
+    }
+    return document;
+  }
+
+  #body(document: Document): Document {
+    return this.#api.body === '' ? document : { [this.#api.body]: document };
+  }
+
+  #noColumn(field: string): BanyanError {
+    const message = `${this.#reads.title} has no column "${field}"; it has ${[...this.#columns.keys()].join(', ')}`;
+    return new BanyanError('validation-failed', message, { details: { field } });
+  }
+
+  #tooMany(): BanyanError {
+    const { maxRecords } = this.#settings;
+    const message =
+      `${this.#reads.title} would have to be read beyond ${maxRecords} records (maxRecords) to answer this; ` +
+      'filter or sort by what the API knows';
+    const details = {
+      filters: Object.keys(this.#api.filters),
+      sort: [...(this.#api.sort?.columns ?? [])],
+    };
+    return new BanyanError('too-many-records', message, { details });
+  }
+
+  #cannotMake(key: Key): BanyanError {
+    const message = `${this.#writes.title} draws its keys itself, so that "${key}" cannot be made in it`;
+    return new BanyanError('constraint-violated', message, { details: { field: this.spec.key } });
+  }
+
+  #cannot(what: string): BanyanError {
+    return new BanyanError('internal', `${this.#reads.title} cannot ${what}: its capabilities say so.`);
+  }
+}
