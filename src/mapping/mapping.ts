@@ -1,6 +1,8 @@
+import { createHash } from 'node:crypto';
 import type { FieldSettings } from '../domain/configuration.ts';
 import { partText, type KeyPart } from '../domain/keys.ts';
 import type { ColumnSpec, KeyType, ModelSpec, ValueType } from '../domain/model.ts';
+import { misfitsOf, noteMisfits } from '../domain/misfits.ts';
 import type { Condition, SortBy } from '../domain/query.ts';
 import { isExactNumber, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
@@ -33,7 +35,7 @@ export interface MappingContext {
 }
 
 /** Where a row of a legacy document has the fields that no other field names. */
-const REST = '*';
+export const REST = '*';
 
 /** Settings that declare nothing. */
 export const NO_FIELD_SETTINGS: FieldSettings = {
@@ -68,6 +70,8 @@ export class Mapping {
   readonly keyFromSequence: boolean;
   readonly fields: readonly MappedField[];
   readonly tables: Record<Side, MappedTable>;
+  /** The same text for the same mapping: what was proved of one holds for the other. */
+  readonly fingerprint: string;
   private readonly byName: Map<string, MappedField>;
   private readonly constants: Record<Side, Row>;
   private readonly groups: readonly CustomGroup[];
@@ -94,6 +98,7 @@ export class Mapping {
       const legacyKey = field.name === settings.rest ? REST : legacyKeys.get(field.name);
       return mapField(field, { legacyKey, ids }, settings);
     });
+    this.fingerprint = fingerprintOf(model, legacyTable, settings, context);
     this.byName = new Map(this.fields.map((field) => [field.name, field]));
     this.groups = settings.custom.map((group, index) => new CustomGroup(group, customModule(context, index)));
     this.constants = { legacy: settings.constants.legacy, new: newConstants(model, settings) };
@@ -133,6 +138,11 @@ export class Mapping {
 
   isKeyField(name: string): boolean {
     return this.keys.some((part) => part.name === name);
+  }
+
+  /** Whether a legacy column only has a declared constant. */
+  isConstant(column: string): boolean {
+    return Object.hasOwn(this.constants.legacy, column);
   }
 
   /** The order in which both sides scan their keys. */
@@ -175,6 +185,7 @@ export class Mapping {
       record[name] = codec ? codec.fromSide(value) : value;
     }
     if (side === 'legacy') for (const group of this.groups) group.read(row, record, this.shownKey(record));
+    noteMisfits(record, misfitsOf(row));
     return record;
   }
 
@@ -217,6 +228,15 @@ export class Mapping {
     const own = this.fields.map((field) => columnSpec('new', field));
     return [...own.filter((column) => column !== null), ...hidden];
   }
+}
+
+function fingerprintOf(
+  ...[model, table, settings, context]: Required<ConstructorParameters<typeof Mapping>>
+): string {
+  const modules = context.modules?.map(({ toNew, toLegacy }) => [String(toNew), String(toLegacy)]);
+  const references = [...(context.references ?? [])];
+  const whole = JSON.stringify([model, table, settings, context.ids, references, modules]);
+  return createHash('sha256').update(whole).digest('hex');
 }
 
 function sameForms(form: KeyType): IdForms {

@@ -1,9 +1,9 @@
 import { isPassing } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
-import type { Key } from '../domain/words.ts';
+import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import { clearFailures } from '../state/failures.ts';
-import { clearableMarks, deleteMarks } from '../state/journal.ts';
+import { clearableMarks, deleteMarks, type Mark } from '../state/journal.ts';
 import { holdLegacyPrimary } from '../state/resources.ts';
 import { claimSlots, noteSlots, slotOf, type SlotNote } from '../state/slots.ts';
 import type { BoundResource } from './resource.ts';
@@ -15,9 +15,20 @@ export interface SyncResult {
   /** Somebody else worked on the key meanwhile, or holds it: to be done again. */
   again: Key[];
   /** The record itself is the reason: the other side refuses it. */
-  refused: { key: Key; error: Error }[];
+  refused: RefusedKey[];
   /** The direction is not this one any more. */
   turned: boolean;
+}
+
+export interface RefusedKey {
+  key: Key;
+  error: Error;
+  /** What the other side was to have; undefined: that there is no such record. */
+  record: PublicRecord | undefined;
+  /** The side that refuses it. */
+  target: Side;
+  /** The marks that were chosen before the record was read. */
+  marks: string[];
 }
 
 export const NOTHING: SyncResult = { synced: [], again: [], refused: [], turned: false };
@@ -69,7 +80,11 @@ export async function pull(
     return result;
   } catch (error) {
     if (isPassing(error)) throw error;
-    return await oneByOne(keys, error as Error, async (key) => await pull(resource, [key], own, onCounted));
+    return await oneByOne(keys, error as Error, async (key) => await pull(resource, [key], own, onCounted), {
+      records,
+      marks,
+      target: 'new',
+    });
   }
 }
 
@@ -78,13 +93,25 @@ export function present(records: ReadonlyMap<Key, PublicRecord>, keys: readonly 
   return keys.map((key) => records.get(key)).filter((record) => record !== undefined);
 }
 
+/** What was chosen and read before a batch was written to `target`. */
+interface Read {
+  records: ReadonlyMap<Key, PublicRecord>;
+  marks: readonly Mark[];
+  target: Side;
+}
+
 /** A batch was refused: finds out which of its keys are to blame. */
 export async function oneByOne(
   keys: readonly Key[],
   error: Error,
   work: (key: Key) => Promise<SyncResult>,
+  { records, marks, target }: Read,
 ): Promise<SyncResult> {
-  if (keys.length === 1) return { ...NOTHING, refused: [{ key: keys[0] as Key, error }] };
+  if (keys.length === 1) {
+    const key = keys[0] as Key;
+    const chosen = marks.filter((mark) => mark.key === key).map(({ id }) => id);
+    return { ...NOTHING, refused: [{ key, error, record: records.get(key), target, marks: chosen }] };
+  }
   const results: SyncResult[] = [];
   for (const key of keys) results.push(await work(key));
   return {

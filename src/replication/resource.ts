@@ -1,9 +1,10 @@
 import type { ResourceSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
+import { misfitsOf, misfitText } from '../domain/misfits.ts';
 import type { ReferenceSpec } from '../domain/model.ts';
 import type { Condition, ListQuery } from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
-import { sameValue, type PublicRecord, type Value } from '../domain/values.ts';
+import { sameValue, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { InsertManyOptions, Store, Table } from '../stores/contract.ts';
@@ -53,6 +54,12 @@ export class RecordSide {
         this.mapping.toRecord(this.side, row),
       ]),
     );
+  }
+
+  /** A record beside the row that it is made of, both null where there is none. */
+  async getWhole(key: Key): Promise<{ record: PublicRecord | null; row: Row | null }> {
+    const [row] = (await this.table.get(this.ownKeys([key]))).values();
+    return row ? { record: this.mapping.toRecord(this.side, row), row } : { record: null, row: null };
   }
 
   async list(query: ListQuery): Promise<{ records: PublicRecord[]; total: number | null }> {
@@ -136,6 +143,7 @@ export class RecordSide {
   }
 
   async upsertMany(records: readonly PublicRecord[]): Promise<void> {
+    for (const record of records) this.refuseMisfits(record);
     if (records.length > 0)
       await this.table.upsertMany(records.map((record) => this.mapping.toRow(this.side, record)));
   }
@@ -143,6 +151,15 @@ export class RecordSide {
   async removeMany(keys: readonly Key[]): Promise<void> {
     const own = this.ownKeys(keys);
     if (own.length > 0) await this.table.removeMany(own);
+  }
+
+  /** What a store without a schema holds against its mapping is told, not copied as something else. */
+  private refuseMisfits(record: PublicRecord): void {
+    const [first, ...more] = misfitsOf(record);
+    if (first === undefined) return;
+    throw new BanyanError('validation-failed', [first, ...more].map(misfitText).join('; '), {
+      details: { field: first.column },
+    });
   }
 
   /** Keys in the side's own form; one that has none there is the key of no record there. */

@@ -11,6 +11,8 @@ export type AuditAction =
   | 'guard-forced'
   | 'backfill-started'
   | 'repair'
+  | 'dead-letters-retried'
+  | 'dead-letters-discarded'
   | 'retired'
   | 'replica-taken-off';
 

@@ -127,49 +127,6 @@ export async function readBackfill(
   return rows[0] ? toBackfill(rows[0]) : null;
 }
 
-/** Keeps a record that could not be copied, with the reason; nothing is dropped silently. */
-export async function setAside(
-  sql: Sql,
-  entry: { resource: ResourceName; key: Key; code: string; reason: string; record: string | null },
-): Promise<void> {
-  await sql.query(
-    `INSERT INTO banyan.set_aside (resource, key, code, reason, record) VALUES ($1, $2, $3, $4, $5)
-     ON CONFLICT (resource, key) DO UPDATE SET code = $3, reason = $4, record = $5, at = now()`,
-    [entry.resource, entry.key, entry.code, entry.reason, entry.record],
-  );
-}
-
-export async function clearSetAside(
-  sql: Sql,
-  resource: ResourceName,
-  keys: readonly Key[] | null,
-): Promise<void> {
-  await sql.query(
-    'DELETE FROM banyan.set_aside WHERE resource = $1 AND ($2::text[] IS NULL OR key = ANY($2::text[]))',
-    [resource, keys],
-  );
-}
-
-export async function listSetAside(
-  sql: Sql,
-  resource: ResourceName,
-  limit: number,
-): Promise<{ key: Key; code: string; reason: string }[]> {
-  const { rows } = await sql.query<{ key: Key; code: string; reason: string }>(
-    'SELECT key, code, reason FROM banyan.set_aside WHERE resource = $1 ORDER BY key LIMIT $2::int',
-    [resource, limit],
-  );
-  return rows;
-}
-
-export async function countSetAside(sql: Sql, resource: ResourceName): Promise<number> {
-  const { rows } = await sql.query<{ n: string }>(
-    'SELECT count(*)::text AS n FROM banyan.set_aside WHERE resource = $1',
-    [resource],
-  );
-  return Number(rows[0]?.n);
-}
-
 /** One comparison of everything. */
 export interface VerifyRun {
   id: string;

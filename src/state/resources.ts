@@ -5,7 +5,7 @@ import type { Mode, ResourceName, ResourceState, Route, Stage } from '../domain/
 import { shareGate, stepGate } from './gate.ts';
 import { createSlots } from './slots.ts';
 
-const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, returning::text,
+const COLUMNS = `name, epoch::text, stage, mode, next_mode, previous_mode, "primary", generation::text, "returning"::text,
   retired::text, switch_id::text`;
 
 type StateRow = Record<string, string | null>;
@@ -119,7 +119,7 @@ export async function stepResource(
     `UPDATE banyan.resource SET epoch = epoch + 1, stage = $3, mode = $4, next_mode = $5, previous_mode = $6, "primary" = $7,
        switch_id = CASE WHEN $8::boolean THEN $9::bigint ELSE switch_id END,
        budget_until = CASE WHEN $10::boolean THEN clock_timestamp() + $11::float8 * interval '1 ms' ELSE budget_until END,
-       generation = generation + $12::int, returning = false,
+       generation = generation + $12::int, "returning" = false,
        mode_since = CASE WHEN $3 = 'open' THEN now() ELSE mode_since END
      WHERE name = $1 AND epoch = $2::bigint RETURNING ${COLUMNS}`,
     [
@@ -197,7 +197,7 @@ export async function retireResource(sql: Sql, resource: ResourceName, epoch: nu
  */
 export async function setReturning(sql: Sql, state: ResourceState, returning: boolean): Promise<boolean> {
   const { rowCount } = await sql.query(
-    `UPDATE banyan.resource SET epoch = epoch + 1, returning = $3::boolean
+    `UPDATE banyan.resource SET epoch = epoch + 1, "returning" = $3::boolean
      WHERE name = $1 AND epoch = $2::bigint AND stage = 'open'`,
     [state.resource, state.epoch, returning],
   );

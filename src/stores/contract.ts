@@ -69,6 +69,11 @@ export interface TableSpec {
   key: string;
   keyType: KeyType;
   columns: readonly ColumnSpec[];
+  /**
+   * Name under which a row carries, as one object, all fields of the document that no column names; what a write gives
+   * there takes their place. Without it they are left alone. Needs `capabilities.paths`.
+   */
+  rest?: string;
 }
 
 export interface ActualColumn {

@@ -12,7 +12,7 @@ t.test('a resource walks the whole road and back by the command line alone', asy
   const filled = await place.json('backfill clients');
   t.match(filled, {
     exit: 0,
-    document: { visited: 100, total: 100, by: 'this process', setAside: { count: 0 } },
+    document: { visited: 100, total: 100, by: 'this process', refused: { backingOff: 0, dead: 0 } },
   });
   const verified = await place.json('verify clients');
   t.match(verified, {

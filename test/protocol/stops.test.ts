@@ -87,9 +87,18 @@ t.test('R18: a registration whose answer is late does not take back a newer rout
 t.test('a failure whose key was synced by a process that stopped right after blocks no switch', async (t) => {
   await place.reset('live');
   const key = newKey();
-  const error = { code: 'duplicate', message: 'taken' };
+  const refusal = {
+    resource: 'companies',
+    key,
+    code: 'duplicate',
+    reason: 'taken',
+    target: 'legacy',
+    source: 'sync',
+    record: null,
+    marks: [],
+  } as const;
   await markForRepair(database, 'companies', [key]);
-  await recordFailure(database, 'companies', key, error);
+  await recordFailure(database, refusal, { attempts: 6, backoff: 500, longest: 60_000 });
   t.equal((await backlog(database, 'companies')).failing, 1);
   await place.sides.new.query('DELETE FROM banyan.mark');
   t.equal((await backlog(database, 'companies')).failing, 0);

@@ -39,7 +39,10 @@ export const run: CommandModule['run'] = async (invocation, [name = '']) =>
     const work = async () => await Promise.resolve(syncer.sweepSoon());
     const { repaired, left } = await repair(session.resource(name), { work, patience: PATIENCE });
     const reasons = new Map(
-      (await listFailures(database, name, 1_000)).map(({ key, code, reason }) => [key, `${code}: ${reason}`]),
+      (await listFailures(database, name, { limit: 1_000 })).map(({ key, code, reason }) => [
+        key,
+        `${code}: ${reason}`,
+      ]),
     );
     const stay = left.map((key) => ({ key, reason: reasons.get(key) ?? null }));
     const text = [

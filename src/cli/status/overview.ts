@@ -1,5 +1,5 @@
 import type { ResourceStatus } from '../../control/resource-status.ts';
-import { count, duration } from '../format.ts';
+import { count, counted, duration } from '../format.ts';
 import { table } from '../table.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -12,13 +12,15 @@ export function overview(terminal: Terminal, resources: readonly ResourceStatus[
     HEAD,
     resources.map((resource) => row(terminal, resource)),
   );
-  for (const { resource, wanted, difference, failing, setAside } of resources) {
+  for (const { resource, wanted, difference, refused } of resources) {
     if (difference) lines.push(`${terminal.bad} ${resource}, wanted ${wanted.mode}: ${difference}`);
-    const [first] = failing;
+    const [first] = refused.first;
     if (first)
       lines.push(`${terminal.bad} ${resource}: the other side refuses ${first.key}: ${first.reason}`);
-    if (setAside.count > 0)
-      lines.push(`${terminal.bad} ${resource}: ${count(setAside.count)} set aside by backfill`);
+    if (refused.dead > 0)
+      lines.push(
+        `${terminal.bad} ${resource}: ${counted(refused.dead, 'dead letter')}; banyan dead-letters list ${resource}`,
+      );
   }
   return lines;
 }

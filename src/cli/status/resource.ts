@@ -16,14 +16,8 @@ export function resourceLines(
     ['mode', mode(status)],
     ['wanted', wanted(status)],
     ['journal', journal(status)],
-    [
-      'refused',
-      status.failing.map(
-        ({ key, attempts, reason }) => `${key}: ${reason} (${counted(attempts, 'attempt')})`,
-      ),
-    ],
+    ['refused', refused(status)],
     ['backfill', backfill(status)],
-    ['set aside', setAside(status)],
     ['verify', verify(status)],
     ['differences', differences(status, differing)],
     ['compared', compared(status)],
@@ -74,11 +68,13 @@ function backfill({ backfill: job }: ResourceStatus): string[] {
   return [`${count(job.visited)} of ${counted(job.total, 'record')}${rate}${left}${resting}`];
 }
 
-function setAside({ setAside: aside }: ResourceStatus): string[] {
-  if (aside.count === 0) return [];
+function refused({ refused: { backingOff, dead, first } }: ResourceStatus): string[] {
+  if (backingOff + dead === 0) return [];
   return [
-    counted(aside.count, 'record'),
-    ...aside.first.slice(0, SHOWN).map(({ key, reason }) => `${key}: ${reason}`),
+    `${counted(dead, 'dead letter')}, ${counted(backingOff, 'record')} tried again`,
+    ...first
+      .slice(0, SHOWN)
+      .map(({ key, attempts, reason }) => `${key}: ${reason} (${counted(attempts, 'attempt')})`),
   ];
 }
 

@@ -6,6 +6,7 @@ import { marksAge } from './marks-age.ts';
 import { newSideEmpty } from './new-side-empty.ts';
 import { notRetired } from './not-retired.ts';
 import { parentsMoved } from './parents-moved.ts';
+import { roundTripProved } from './round-trip.ts';
 import { sequencesReady } from './sequences-ready.ts';
 import { shadowReads } from './shadow-reads.ts';
 import { storesReachable } from './stores-reachable.ts';
@@ -16,6 +17,7 @@ import { verifyClean } from './verify-clean.ts';
 export const GUARDS: readonly Guard[] = [
   storesReachable,
   mappingMatches,
+  roundTripProved,
   notRetired,
   parentsMoved,
   newSideEmpty,

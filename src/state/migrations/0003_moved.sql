@@ -16,4 +16,4 @@ CREATE TABLE banyan.moved (
 CREATE INDEX moved_ahead ON banyan.moved (resource, generation, key) WHERE NOT passed;
 
 -- M7: resting marks are being worked off for a step back to legacy.
-ALTER TABLE banyan.resource ADD COLUMN returning boolean NOT NULL DEFAULT false;
+ALTER TABLE banyan.resource ADD COLUMN "returning" boolean NOT NULL DEFAULT false;

@@ -1,0 +1,159 @@
+import { BanyanError } from '../domain/errors.ts';
+import { misfitsOf, misfitText } from '../domain/misfits.ts';
+import {
+  isExactNumber,
+  numberText,
+  sameValue,
+  stringifyJson,
+  type Row,
+  type Value,
+} from '../domain/values.ts';
+import { acceptValue } from './accept.ts';
+import type { MappedField } from './field.ts';
+import { REST, type Mapping } from './mapping.ts';
+
+/**
+ * What happens to a value on the way from legacy to new and back: `lost`, it does not fit there or comes back as another
+ * one; `reformed`, it comes back in another form that means the same, e.g. a missing field as null.
+ */
+export interface Finding {
+  /** Public field, or a legacy column that no field names. */
+  field: string;
+  severity: 'lost' | 'reformed';
+  /** What is wrong in general, e.g. `too long`: findings are counted by it. */
+  problem: string;
+  /** This value, in words. */
+  detail: string;
+}
+
+const lost = (field: string, problem: string, detail: string): Finding => ({
+  field,
+  severity: 'lost',
+  problem,
+  detail,
+});
+
+/** Sends one legacy row to the new form and back, as a move there and a rollback would, and says what does not return. */
+export function roundTrip(mapping: Mapping, row: Row, leftBehind: readonly string[] = []): Finding[] {
+  const misfits = misfitsOf(row).map((misfit) =>
+    lost(fieldOfColumn(mapping, misfit.column), 'another type', misfitText(misfit)),
+  );
+  const unknown = leftBehind
+    .filter((name) => row[name] !== undefined && row[name] !== null)
+    .map((name) => lost(name, 'no field names it', `holds ${shown(row[name] as Value)}`));
+  const spoilt = new Set(misfits.map(({ field }) => field));
+  return [...misfits, ...unknown, ...travel(mapping, row).filter(({ field }) => !spoilt.has(field))];
+}
+
+function travel(mapping: Mapping, row: Row): Finding[] {
+  try {
+    const record = mapping.toRecord('legacy', row);
+    const wrong = mapping.fields.flatMap((field) => misfit(field, record[field.name] ?? null));
+    const unfit = new Set(wrong.map(({ field }) => field));
+    const there = mapping.toRow('new', record);
+    const back = mapping.toRecord('new', there);
+    const changed = mapping.fields
+      .filter(({ name }) => !unfit.has(name) && !sameValue(record[name], back[name]))
+      .map(({ name }) => lost(name, 'another value', became(record[name], back[name])));
+    const returned = mapping.toRow('legacy', back);
+    return [...wrong, ...changed, ...columnsChanged(mapping, row, returned, [...wrong, ...changed])];
+  } catch (error) {
+    if (!(error instanceof BanyanError)) throw error;
+    const field = (error.details as { field?: string } | undefined)?.field ?? '(record)';
+    return [lost(field, PROBLEMS[error.code] ?? error.code, error.message)];
+  }
+}
+
+const PROBLEMS: Readonly<Record<string, string>> = {
+  'id-untranslatable': 'an id without a form on the other side',
+  'mapping-failed': 'the module of "custom" failed',
+  'validation-failed': 'does not fit',
+};
+
+/** Columns of legacy that come back otherwise than they were, beside those of which worse is known. */
+function columnsChanged(mapping: Mapping, row: Row, returned: Row, known: readonly Finding[]): Finding[] {
+  const worse = new Set(known.map(({ field }) => field));
+  const again = mapping.toRecord('legacy', returned);
+  const record = mapping.toRecord('legacy', row);
+  return mapping.tables.legacy.columns.flatMap(({ name: column }) => {
+    if (
+      sameValue(row[column], returned[column]) ||
+      (row[column] === undefined && returned[column] === undefined)
+    )
+      return [];
+    const field = fieldOfColumn(mapping, column);
+    if (worse.has(field)) return [];
+    const detail = became(row[column], returned[column]);
+    const public_ = mapping.field(field);
+    const same = public_
+      ? sameValue(record[field], again[field])
+      : row[column] === undefined || !mapping.isConstant(column);
+    return [
+      same
+        ? { field, severity: 'reformed' as const, problem: 'another form', detail }
+        : lost(field, 'another value', detail),
+    ];
+  });
+}
+
+function fieldOfColumn(mapping: Mapping, column: string): string {
+  return mapping.fields.find(({ columns }) => columns.legacy === column)?.name ?? column;
+}
+
+/** What keeps a value out of the new side's column. */
+function misfit(field: MappedField, value: Value): Finding[] {
+  if (holdsAnyway(field, value)) return [];
+  const accepted = acceptValue(field, value);
+  if ('problem' in accepted)
+    return [lost(field.name, problemOf(field, value), `${shown(value)} ${accepted.problem}`)];
+  const scale = field.precision?.scale;
+  const digits = fractionDigits(value);
+  if (scale === undefined || digits <= scale) return [];
+  return [
+    lost(field.name, 'too many digits', `${shown(value)} has ${digits} digits after the point; ${scale} fit`),
+  ];
+}
+
+/** Values that no client may send, but that both databases hold. */
+function holdsAnyway({ type, list }: MappedField, value: Value): boolean {
+  if (list || typeof value !== 'string') return false;
+  if (type === 'decimal' || type === 'float') return /^(NaN|-?Infinity)$/.test(value);
+  return type === 'time' && /^\d\d:\d\d(:\d\d(\.\d{1,6})?)?([+-]\d\d(:\d\d)?)?$/.test(value);
+}
+
+function problemOf(field: MappedField, value: Value): string {
+  if (value === null) return 'null where the new side takes none';
+  if (typeof value === 'string') {
+    if (value.includes('\u0000')) return 'the character U+0000';
+    if (field.values) return 'an unknown value';
+    if (field.maxLength !== null && [...value].length > field.maxLength) return 'too long';
+  }
+  if (field.ids) return 'an id of another form';
+  return typeof value === 'number' || isExactNumber(value) ? 'out of range' : 'another type';
+}
+
+function fractionDigits(value: Value): number {
+  if (typeof value !== 'number' && !isExactNumber(value)) return 0;
+  return numberText(value).split('.')[1]?.length ?? 0;
+}
+
+function became(from: Value | undefined, to: Value | undefined): string {
+  return `${shown(from)} comes back as ${shown(to)}`;
+}
+
+/** Long values are cut: a report is for people. */
+const SHOWN = 120;
+
+function shown(value: Value | undefined): string {
+  if (value === undefined) return 'a missing field';
+  const text = stringifyJson(value);
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
+}
+
+/** Fields of a document that no column names, where a table was made to show them. */
+export function unnamedFields(row: Row): Row {
+  const rest = row[REST];
+  return typeof rest === 'object' && rest !== null && !Array.isArray(rest) && !isExactNumber(rest)
+    ? rest
+    : {};
+}

@@ -1,0 +1,24 @@
+import { isBanyanError } from '../domain/errors.ts';
+import { stringifyJson } from '../domain/values.ts';
+import { recordFailure, type Failure, type Fate } from '../state/failures.ts';
+import type { RefusedKey } from './pull.ts';
+import type { BoundResource } from './resource.ts';
+
+/** Notes that a side refuses a record, with the reason; nothing is dropped silently. Says what becomes of it. */
+export async function noteRefused(
+  { database, name, settings }: BoundResource,
+  { key, error, record, marks, target }: RefusedKey,
+  source: Failure['source'],
+): Promise<Fate> {
+  const refusal = {
+    resource: name,
+    key,
+    code: isBanyanError(error) ? error.code : 'internal',
+    reason: error.message,
+    target,
+    source,
+    record: record ? stringifyJson(record) : null,
+    marks,
+  };
+  return await recordFailure(database, refusal, settings.deadLetters);
+}
