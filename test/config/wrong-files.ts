@@ -492,7 +492,7 @@ export const WRONG_FILES: readonly WrongFile[] = [
     edit: ['legacy: { store: erp-legacy, table: services }', 'legacy: { store: new, table: services }'],
     at: [50, 22],
     found: '"new", which is of kind prisma',
-    expected: 'a store of kind supabase',
+    expected: 'a store of kind json-file or http or mongo or sql or supabase',
     suggestion: '"erp-legacy"',
   },
   {
@@ -872,6 +872,30 @@ export const WRONG_FILES: readonly WrongFile[] = [
     at: [17, 10],
     found: 'a text that is a URL of another protocol (not shown)',
     expected: 'a URL that begins with postgres:// or postgresql://',
+  },
+  {
+    name: 'a MongoDB whose database nobody names',
+    edit: [
+      'stores:',
+      'stores:\n  shop: { kind: mongo, url: "mongodb://db-1:27017,db-2:27017/?replicaSet=shop" }',
+    ],
+    at: [9, 29],
+    found: 'a connection string without a database',
+    expected: '"database", or its name behind the hosts: mongodb://host/name',
+  },
+  {
+    name: 'a MongoDB with a password in the file',
+    edit: ['stores:', 'stores:\n  shop: { kind: mongo, url: "mongodb://shop:hunter2@db-1,db-2/shop" }'],
+    at: [9, 29],
+    found: 'a URL with a password or key written in the file',
+    expected: '${NAME} in its place: secrets come from the environment only',
+  },
+  {
+    name: 'a MongoDB at a URL of HTTP',
+    edit: ['stores:', 'stores:\n  shop: { kind: mongo, url: "http://db-1/shop", database: shop }'],
+    at: [9, 29],
+    found: 'a text that is a URL of another protocol (not shown)',
+    expected: 'a URL that begins with mongodb:// or mongodb+srv://',
   },
   {
     name: 'a URL of another protocol in the environment',

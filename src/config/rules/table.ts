@@ -1,6 +1,7 @@
 import * as callers from './callers.ts';
 import * as edges from './edges.ts';
 import * as models from './models.ts';
+import * as mongo from './mongo.ts';
 import * as operations from './operations.ts';
 import * as paths from './paths.ts';
 import * as query from './query.ts';
@@ -13,6 +14,7 @@ import * as times from './times.ts';
 export const RULES: readonly Rule[] = [
   secrets.secretsAreVariables,
   stores.addressesAreUrls,
+  mongo.mongoDatabasesAreNamed,
   stores.controlIsOnePrismaStore,
   stores.deadlinesAreFar,
   stores.storesAreKnown,

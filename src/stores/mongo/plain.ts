@@ -7,20 +7,10 @@ import { exactNumber, type Value } from '../../domain/values.ts';
  */
 export function plain(native: unknown): Value {
   if (native === null || native === undefined) return null;
-  switch (typeof native) {
-    case 'string':
-    case 'boolean':
-      return native;
-    case 'number':
-      // NaN and infinities have no JSON number. Minus zero is zero.
-      return Number.isFinite(native) ? native + 0 : String(native);
-    case 'bigint':
-      return exactNumber(native.toString());
-    case 'object':
-      return plainObject(native);
-    default:
-      return String(native);
-  }
+  if (typeof native === 'object') return plainObject(native);
+  // NaN and infinities have no JSON number. Minus zero is zero.
+  if (typeof native === 'number') return Number.isFinite(native) ? native + 0 : String(native);
+  return typeof native === 'boolean' ? native : String(native as string);
 }
 
 function plainObject(native: object): Value {
