@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici';
+import type { Subject } from './subjects.ts';
 
 /** One answer, or its absence. */
 export interface Exchange {
@@ -39,6 +40,7 @@ export function blameFor({ status, code }: Exchange): 'switch' | 'process' | 'ot
 
 /** Sends requests to gateways over kept connections. */
 export class Exchanger {
+  private readonly subject: Pick<Subject, 'envelope' | 'headers'>;
   private readonly agent = new Agent({
     connections: 64,
     pipelining: 1,
@@ -46,12 +48,17 @@ export class Exchanger {
     bodyTimeout: 60_000,
   });
 
+  constructor(subject: Pick<Subject, 'envelope' | 'headers'> = {}) {
+    this.subject = subject;
+  }
+
   async send(method: string, url: string, body?: unknown, token?: string): Promise<Exchange> {
     try {
       const answer = await request(url, {
         dispatcher: this.agent,
         method: method as 'GET',
         headers: {
+          ...this.subject.headers,
           ...(body === undefined ? {} : { 'content-type': 'application/json' }),
           ...(token === undefined ? {} : { 'idempotency-key': token }),
         },
@@ -59,12 +66,37 @@ export class Exchanger {
       });
       const text = await answer.body.text();
       const servedBy = String(answer.headers['x-served-by'] ?? 'nobody');
-      return { status: answer.statusCode, ...inEnvelope(answer.statusCode, text), servedBy, url };
+      return {
+        status: answer.statusCode,
+        ...READ[this.subject.envelope ?? 'success-data'](answer.statusCode, text),
+        servedBy,
+        url,
+      };
     } catch (error) {
       const code = (error as { code?: string }).code ?? (error as Error).name;
       return { status: 0, code, data: undefined, servedBy: 'nobody', url };
     }
   }
+}
+
+type ReadBody = (status: number, text: string) => Pick<Exchange, 'code' | 'data'>;
+
+/** How the body of an answer is read, by the resource's envelope. */
+const READ: Readonly<Record<NonNullable<Subject['envelope']>, ReadBody>> = {
+  'success-data': inEnvelope,
+  none: bare,
+};
+
+function bare(status: number, text: string): Pick<Exchange, 'code' | 'data'> {
+  try {
+    const data = JSON.parse(text) as unknown;
+    if (status < 400) return { code: '', data };
+    const code = (data as { error?: { code?: unknown } }).error?.code;
+    if (typeof code === 'string') return { code, data: undefined };
+  } catch {
+    // Told below.
+  }
+  return { code: `no-envelope ${text.slice(0, 80)}`, data: undefined };
 }
 
 /** An answer that is not in the envelope has a code of its own: that is never right (E2). */

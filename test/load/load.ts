@@ -1,17 +1,17 @@
 import { randomInt } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { Book } from './book.ts';
-import { checkApi, checkStore, type StoreQuery } from './check.ts';
+import { checkApi, checkStore } from './check.ts';
 import { Client } from './client.ts';
 import { Exchanger } from './exchange.ts';
-import { SUBJECTS, type SubjectName } from './subjects.ts';
+import { keysIn, type Subject, type VersionReader } from './subjects.ts';
 import { type LoadReport, Tally } from './tally.ts';
 import type { LoadContext } from './writer.ts';
 
 export interface LoadOptions {
   /** Base URLs of the gateways that a client may choose from at this moment. */
   urls: () => readonly string[];
-  resource: SubjectName;
+  subject: Subject;
   clients: number;
   /** Requests per second that each client tries to make, one after another; default 20. */
   ratePerClient?: number;
@@ -35,8 +35,8 @@ export interface Load {
   resume(): void;
   /** Reads every key through each of these gateways; what is lost stands in the report that it answers. */
   checkApi(urls: readonly string[]): Promise<LoadReport>;
-  /** Reads every key in a database: `name` is for the findings, `query` runs a statement there. */
-  checkStore(name: string, query: StoreQuery): Promise<LoadReport>;
+  /** Reads every key in a store, past the gateways; `name` is for the findings. */
+  checkStore(name: string, read: VersionReader): Promise<LoadReport>;
   /** Keys that were ever written. */
   keys(): readonly string[];
 }
@@ -44,10 +44,10 @@ export interface Load {
 /** Begins to load gateways; resolves when the clients run. */
 export async function startLoad(options: LoadOptions): Promise<Load> {
   const context: LoadContext = {
-    subject: SUBJECTS[options.resource],
+    subject: options.subject,
     book: new Book(),
     tally: new Tally(),
-    exchanger: new Exchanger(),
+    exchanger: new Exchanger(options.subject),
     urls: options.urls,
     idempotency: options.idempotency,
     patience: options.patience ?? 60_000,
@@ -87,9 +87,9 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
       await checkApi(context, urls);
       return report();
     },
-    checkStore: async (name, query) => {
+    checkStore: async (name, read) => {
       await stop();
-      await checkStore(context, name, query);
+      await checkStore(context, name, read);
       return report();
     },
     keys: () => context.book.histories.map(({ key }) => key),
@@ -98,8 +98,8 @@ export async function startLoad(options: LoadOptions): Promise<Load> {
 
 async function someKeys({ subject, exchanger, urls }: LoadContext, count: number): Promise<string[]> {
   if (count === 0) return [];
-  const url = `${urls()[0]}${subject.path}?sort=id&limit=${Math.min(500, count)}`;
+  const url = `${urls()[0]}${subject.path}?sort=${subject.key ?? 'id'}&limit=${Math.min(500, count)}`;
   const { status, code, data } = await exchanger.send('GET', url);
   if (status !== 200) throw new Error(`The load could not begin: ${url} answered ${status} ${code}`);
-  return (data as { id: string }[]).map(({ id }) => id);
+  return keysIn(subject, data);
 }

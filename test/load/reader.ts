@@ -51,18 +51,21 @@ export class Reader {
 
   /** `members` must be in the list; adopted ones may have been there under another group. */
   private async list(path: string, members: readonly History[]): Promise<void> {
-    const { tally, book } = this.context;
+    const { tally, book, subject } = this.context;
+    const { key = 'id' } = subject;
     let positions = new Map<string, number>();
     const exchange = await this.get('list', path, () => (positions = book.positions()));
     if (!exchange) return;
     const found = tally.found.bind(tally);
     const listed = new Map(
-      (exchange.data as Record<string, unknown>[]).map((record) => [String(record.id), record]),
+      (exchange.data as Record<string, unknown>[]).map((record) => [String(record[key]), record]),
     );
-    for (const [key, record] of listed) {
-      const history = book.get(key);
-      if (history) this.check(history, record, positions.get(key) ?? 0, exchange, found);
+    for (const [of, record] of listed) {
+      const history = book.get(of);
+      if (history) this.check(history, record, positions.get(of) ?? 0, exchange, found);
     }
+    // Lists of `split` are legacy's: they lack what was created in new.
+    if (exchange.servedBy === 'split') return;
     for (const history of members) {
       const from = positions.get(history.key);
       if (from === undefined || history.adopted || listed.has(history.key)) continue;

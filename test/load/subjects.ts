@@ -1,14 +1,24 @@
+import type { Random } from '../../src/quickstart/random.ts';
+
 /** The number of the first version that a load writes; whatever is below it in a record was there before. */
 export const FIRST_VERSION = 10_000;
 
 type Body = Record<string, unknown>;
 
+/** Reads versions of keys in a store, past the gateways; a key that is not there is not in the answer. */
+export type VersionReader = (keys: readonly string[]) => Promise<Map<string, number>>;
+
 /** What a load writes in records of one resource, so that a reader can tell which write it sees. */
 export interface Subject {
   path: string;
-  /** Table on both sides, and the column of the version on both. */
-  table: string;
-  column: string;
+  /** How its answers are wrapped; left out: `success-data`. */
+  envelope?: 'success-data' | 'none';
+  /** Sent with every request, e.g. a token. */
+  headers?: Readonly<Record<string, string>>;
+  /** Public name of its id; left out: `id`. */
+  key?: string;
+  /** A new id of the client's own; left out: a UUID. Null: only the gateway makes them. */
+  newKey?: ((random: Random) => string) | null;
   /** Field that holds the version, and the text that goes with it: the two in disagreement are a torn record. */
   version: string;
   text: string;
@@ -20,12 +30,10 @@ export interface Subject {
 
 const textOf = (version: number) => `version ${version} – "é, 'quoted', 🌳"`;
 
-/** Resources that a load can write. */
+/** Resources of system E that a load can write. */
 export const SUBJECTS = {
   clients: {
     path: '/api/clients',
-    table: 'clients',
-    column: 'loyalty_points',
     version: 'loyaltyPoints',
     text: 'notes',
     group: 'siret',
@@ -42,8 +50,6 @@ export const SUBJECTS = {
   },
   companies: {
     path: '/api/companies',
-    table: 'companies',
-    column: 'employees',
     version: 'employees',
     text: 'email',
     group: 'sector',
@@ -56,8 +62,6 @@ export const SUBJECTS = {
   },
   leads: {
     path: '/api/leads',
-    table: 'leads',
-    column: 'score',
     version: 'score',
     text: 'message',
     group: 'source',
@@ -72,9 +76,41 @@ export const SUBJECTS = {
 
 export type SubjectName = keyof typeof SUBJECTS;
 
+/** Where system E keeps the version of a subject: table and column, the same on both sides. */
+const COLUMNS: Readonly<Record<SubjectName, readonly [table: string, column: string]>> = {
+  clients: ['clients', 'loyalty_points'],
+  companies: ['companies', 'employees'],
+  leads: ['leads', 'score'],
+};
+
+/** Runs a statement in a database; rows as objects. */
+export type StoreQuery = (text: string, parameters: unknown[]) => Promise<Record<string, unknown>[]>;
+
+/** The versions of a subject of system E in one of its databases. */
+export function versionsIn(name: SubjectName, query: StoreQuery): VersionReader {
+  const [table, column] = COLUMNS[name];
+  return versionsOf(
+    query,
+    `SELECT id::text AS key, ${column} AS version FROM ${table} WHERE id = ANY($1::uuid[])`,
+  );
+}
+
+/** `text`: selects `key` and `version` of the keys in its one parameter. */
+export function versionsOf(query: StoreQuery, text: string): VersionReader {
+  return async (keys) => {
+    const rows = await query(text, [keys]);
+    return new Map(rows.map(({ key, version }) => [String(key), Number(version ?? 0)]));
+  };
+}
+
 /** The body of a PATCH to a version: it leaves everything else as it is. */
 export function changeTo(subject: Subject, version: number): Body {
   return { [subject.version]: version, [subject.text]: textOf(version) };
+}
+
+/** Ids of the records of a list. */
+export function keysIn({ key = 'id' }: Subject, records: unknown): string[] {
+  return (records as Body[]).map((record) => String(record[key]));
 }
 
 /** The version that a record shows; 0: none of the load's; a text: what is wrong with the record. */

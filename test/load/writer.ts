@@ -64,7 +64,9 @@ export class Writer {
 
   /** A record with an id of the client's. */
   async create(of: { label: string; group: string }): Promise<void> {
-    const history = new History({ key: this.random.uuid(), ...of, adopted: false });
+    const { newKey = (random: Random) => random.uuid() } = this.context.subject;
+    if (newKey === null) return await this.createUnnamed(of);
+    const history = new History({ key: newKey(this.random), ...of, adopted: false });
     this.adopt(history);
     await this.write('create', history);
   }
@@ -100,7 +102,7 @@ export class Writer {
     const { subject, idempotency } = this.context;
     const version = history.begin(kind !== 'remove');
     const whole = subject.whole(history.label, history.group, version);
-    const named = kind === 'create' && history.key ? { id: history.key, ...whole } : whole;
+    const named = kind === 'create' && history.key ? { [subject.key ?? 'id']: history.key, ...whole } : whole;
     const bodies = { create: named, replace: whole, change: changeTo(subject, version), remove: undefined };
     return {
       kind,
@@ -155,7 +157,10 @@ export class Writer {
     const { tally } = this.context;
     if (verdictOf(exchange) !== 'settled') return this.refused(history, write, exchange);
     const record = exchange.data as Record<string, unknown>;
-    const named = history.key || !record ? history : this.named(history, String(record.id));
+    const named =
+      history.key || !record
+        ? history
+        : this.named(history, String(record[this.context.subject.key ?? 'id']));
     named.done();
     tally.ended(write.kind, write.begun);
     if (write.kind === 'remove') return;

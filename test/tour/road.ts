@@ -1,12 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { ROAD, stepBetween } from '../../src/domain/modes.ts';
+import { MODES, stepBetween } from '../../src/domain/modes.ts';
 import type { Mode } from '../../src/domain/words.ts';
 import type { TestConfig } from '../harness/gateway.ts';
 import { until } from '../harness/wait.ts';
 import type { Load } from '../load/load.ts';
 import type { Gateways } from './gateways.ts';
 import type { Operator } from './operator.ts';
-import type { Place } from './place.ts';
+import type { Place, Road } from './system.ts';
 
 export interface Journey {
   place: Place;
@@ -26,22 +26,18 @@ export interface Rest {
   marks: number;
 }
 
-/** All the way up and all the way back, from `legacy`. */
-const THERE_AND_BACK: readonly Mode[] = [...ROAD.slice(1), ...ROAD.slice(0, -1).toReversed()];
-/** On the way back, where both sides must be equal: at rest with a new primary, and with a legacy one. */
-const RESTS: ReadonlySet<Mode> = new Set(['live', 'dual-write']);
-
 /** The first tour: by command, with nothing in the way. */
-export async function walkUndisturbed(journey: Journey): Promise<Rest[]> {
+export async function walkUndisturbed(journey: Journey, road: Road): Promise<Rest[]> {
   const { operator, seconds, say } = journey;
   const rests: Rest[] = [];
   say('legacy');
   await pause(seconds * 1_000);
-  for (const [index, mode] of THERE_AND_BACK.entries()) {
+  for (const [index, mode] of road.modes.entries()) {
     await operator.switchTo(mode, (reason) => say(`${mode} waits: ${reason}`));
     say(mode);
     await pause(seconds * 1_000);
-    if (isBack(index) && RESTS.has(mode)) rests.push(await rest(journey, mode));
+    const whole = restAt(road, index);
+    if (whole) rests.push(await rest(journey, mode, whole));
   }
   return rests;
 }
@@ -50,36 +46,41 @@ export async function walkUndisturbed(journey: Journey): Promise<Rest[]> {
  * The second tour: by the file, and in every mode one of the gateways is killed by kill -9 under load and started again;
  * in every switch with a barrier one is killed in its middle.
  */
-export async function walkWithKills(journey: Journey): Promise<Rest[]> {
+export async function walkWithKills(journey: Journey, road: Road): Promise<Rest[]> {
   const { config, operator, seconds, say } = journey;
   const rests: Rest[] = [];
   let doomed: number | null = null;
-  for (const [index, mode] of [THERE_AND_BACK.at(-1) as Mode, ...THERE_AND_BACK].entries()) {
-    const victim = index % 2;
-    if (index > 0) {
+  for (const [at, mode] of (['legacy', ...road.modes] as const).entries()) {
+    const victim = at % 2;
+    const whole = restAt(road, at - 1);
+    if (at > 0) {
       await config.setMode(operator.resource.name, mode);
       await operator.whenIn(mode);
       say(mode);
     }
     if (doomed !== null) await revive(journey, doomed);
     await pause((seconds * 1_000) / 2);
-    if (isBack(index - 1) && mode === 'live') rests.push(await rest(journey, mode));
-    doomed = hasBarrierNext(index) ? victim : null;
+    // With a primary that is new, the rest is before the kill; with legacy it is after it.
+    const early = MODES[mode].primary === 'new';
+    if (whole && early) rests.push(await rest(journey, mode, whole));
+    doomed = hasBarrierAfter(mode, road.modes[at]) ? victim : null;
     await killAndRestart(journey, victim, doomed !== null);
     await pause((seconds * 1_000) / 2);
-    if (isBack(index - 1) && mode === 'dual-write') rests.push(await rest(journey, mode));
+    if (whole && !early) rests.push(await rest(journey, mode, whole));
   }
   return rests;
 }
 
-function isBack(index: number): boolean {
-  return index >= ROAD.length - 1;
+/** The stores that hold everything where clients rest in the `index`-th mode; null: they do not rest there. */
+function restAt({ modes, rests }: Road, index: number): readonly ('legacy' | 'new')[] | null {
+  const isBack = index >= modes.indexOf('new');
+  return (isBack && rests[modes[index] as Mode]) || null;
 }
 
-/** Whether the step that follows the `index`-th mode has a barrier, in which a gateway can die. */
-function hasBarrierNext(index: number): boolean {
-  const [from, to] = [THERE_AND_BACK[index - 1] ?? 'legacy', THERE_AND_BACK[index]];
-  return to !== undefined && stepBetween(from, to)?.kind !== 'plain';
+/** Whether the step to the next mode has a barrier, in which a gateway can die. */
+function hasBarrierAfter(from: Mode, to: Mode | undefined): boolean {
+  const step = to && stepBetween(from, to);
+  return to !== undefined && step?.kind !== 'plain';
 }
 
 /** `doomed`: the new process dies by itself at its first acknowledgement, in the middle of the next switch. */
@@ -104,12 +105,18 @@ async function revive({ gateways, say }: Journey, fallen: number): Promise<void>
 }
 
 /** Lets the clients rest, and compares both sides with each other and with what the clients were told. */
-async function rest({ load, operator, gateways, place, say }: Journey, mode: Mode): Promise<Rest> {
+async function rest(
+  { load, operator, gateways, place, say }: Journey,
+  mode: Mode,
+  whole: readonly ('legacy' | 'new')[],
+): Promise<Rest> {
   await load.stop();
-  const marks = await operator.marksLeft();
-  const differences = await operator.differences();
-  await load.checkStore('legacy store', place.legacy);
-  await load.checkStore('new store', place.new);
+  const { syncs, primary, partial } = MODES[mode];
+  const marks = syncs ? await operator.marksLeft() : 0;
+  // In `legacy` new is nobody's: there is nothing to be equal.
+  const follows = mode !== 'legacy' && (syncs || (primary === 'new' && partial));
+  const differences = follows ? await operator.differences() : 0;
+  for (const side of whole) await load.checkStore(`${side} store`, place[side]);
   await load.checkApi(gateways.urls);
   say(
     `  at rest: ${marks} marks, ${differences} differences, ${load.keys().length} keys compared with the model`,

@@ -1,4 +1,4 @@
-import type { StoreQuery } from '../load/check.ts';
+import type { StoreQuery } from '../load/subjects.ts';
 import { type Sample, quantile } from '../load/tally.ts';
 
 /** One switch, as the gateways and as the clients met it; milliseconds. */

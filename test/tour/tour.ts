@@ -1,41 +1,31 @@
-import { testConfig } from '../harness/gateway.ts';
 import { startLoad } from '../load/load.ts';
 import { Endings } from './endings.ts';
 import { Gateways } from './gateways.ts';
 import { Operator } from './operator.ts';
 import { type TourOptions, USAGE, readOptions } from './options.ts';
-import { startPlace } from './place.ts';
 import { printResult } from './report.ts';
-import { type Journey, walkUndisturbed, walkWithKills } from './road.ts';
+import { type Journey, type Rest, walkUndisturbed, walkWithKills } from './road.ts';
 import { readSwitches } from './switches.ts';
-
-const RESOURCE = 'clients';
-
-/** Settings that make the tour short without making it easy: guards are real, a process that died is waited for 5 s. */
-const EDITS = [
-  [/shadowReads: \d+/g, 'shadowReads: 200'],
-  [/timeout: 1s\n {4}deadline: 3s/, 'timeout: 2s\n    deadline: 5s'],
-  [/timeout: 2s\n {4}deadline: 6s/, 'timeout: 2s\n    deadline: 5s'],
-  [/( {4}mode: legacy\n)/g, '$1    switch: { hold: 8s, budget: 7s }\n'],
-] as const;
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
 
 async function tour(options: TourOptions, endings: Endings): Promise<boolean> {
-  const { clients, rate, records, seed, seconds } = options;
-  print(`Tour with ${clients} clients at ${rate} requests/s each, ${records} records, --seed ${seed}.`);
-  const place = await startPlace(endings, records);
-  const config = await testConfig(endings, EDITS);
+  const { system, clients, rate, records, seed, seconds } = options;
+  print(
+    `Tour of ${system.name} with ${clients} clients at ${rate} requests/s each, ${records} records, --seed ${seed}.`,
+  );
+  const place = await system.startPlace(endings, records);
+  const config = await system.config(endings);
   const gateways = await Gateways.start(endings, config, place.env);
   const operator = await Operator.open(endings, {
     file: config.file,
     env: { ...place.env, PORT: '0' },
-    resource: RESOURCE,
+    resource: system.resource,
   });
   const urls = () => gateways.urls;
   const load = await startLoad({
     urls,
-    resource: RESOURCE,
+    subject: system.subject,
     clients,
     ratePerClient: rate,
     seed,
@@ -44,17 +34,23 @@ async function tour(options: TourOptions, endings: Endings): Promise<boolean> {
   const say = narrator(load, operator);
   const journey: Journey = { place, config, gateways, operator, load, seconds, say };
 
-  print('\nThere and back by command, with nothing in the way');
-  const rests = await walkUndisturbed(journey);
-  const undisturbed = (await readSwitches(place.new, RESOURCE, [])).length;
-  print('\nThere and back by editing the file, with gateways killed by kill -9');
-  rests.push(...(await walkWithKills(journey)));
+  const rests: Rest[] = [];
+  for (const road of system.roads) {
+    print(`\nThere and back by command, with nothing in the way: ${road.title}`);
+    rests.push(...(await walkUndisturbed(journey, road)));
+  }
+  const undisturbed = (await readSwitches(place.control, system.resource, [])).length;
+  for (const road of system.roads) {
+    print(`\nThere and back by editing the file, with gateways killed by kill -9: ${road.title}`);
+    rests.push(...(await walkWithKills(journey, road)));
+  }
 
   await load.stop();
+  // All is legacy's again; what an earlier mode has left is worked off by itself.
   const marks = await operator.marksLeft();
   await load.checkStore('legacy store', place.legacy);
   const report = await load.checkApi(gateways.urls);
-  const switches = await readSwitches(place.new, RESOURCE, report.samples);
+  const switches = await readSwitches(place.control, system.resource, report.samples);
   const parts = { undisturbed: switches.slice(0, undisturbed), disturbed: switches.slice(undisturbed) };
   const sound = printResult({ load: report, rests, marks, ...parts }, print);
   if (!sound || options.verbose) print(`\n${gateways.output()}`);

@@ -1,4 +1,4 @@
-import { startSupabaseLite } from '../../src/quickstart/supabase-lite.ts';
+import { startSupabaseLite } from '../../../src/quickstart/supabase-lite.ts';
 
 /**
  * The legacy server in a process of its own: the load's clients must not slow it down. Told where its database is by the

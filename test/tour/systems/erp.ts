@@ -4,21 +4,15 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { type Accounts, makeDatabase, withClient } from '../../src/quickstart/accounts.ts';
-import { startEmbeddedPostgres } from '../../src/quickstart/embedded-postgres.ts';
-import { VOLUMES, loadSampleData } from '../../src/quickstart/sample-data.ts';
-import type { StoreQuery } from '../load/check.ts';
-import type { Endings } from './endings.ts';
+import { type Accounts, makeDatabase, withClient } from '../../../src/quickstart/accounts.ts';
+import { startEmbeddedPostgres } from '../../../src/quickstart/embedded-postgres.ts';
+import { VOLUMES, loadSampleData } from '../../../src/quickstart/sample-data.ts';
+import { testConfig } from '../../harness/gateway.ts';
+import { SUBJECTS, type StoreQuery, versionsIn } from '../../load/subjects.ts';
+import type { Endings } from '../endings.ts';
+import { MAIN_ROAD, MERGED_ROAD, type Place, SPLIT_ROAD, type TourSystem } from '../system.ts';
 
-/** Real stores of the tour's own: a Postgres that forgets nothing, and a Supabase-compatible server with sample data. */
-export interface Place {
-  /** Environment of the gateways. */
-  env: Record<string, string>;
-  /** Runs a statement in each side's database, past the gateways. */
-  legacy: StoreQuery;
-  new: StoreQuery;
-}
-
+const RESOURCE = 'clients';
 const LOGIN = { password: 'tour' } as const;
 const ACCOUNTS: Accounts = {
   owner: { user: 'tour_owner', ...LOGIN },
@@ -26,7 +20,8 @@ const ACCOUNTS: Accounts = {
   reports: { user: 'tour_reports', ...LOGIN },
 };
 
-export async function startPlace(endings: Endings, records: number): Promise<Place> {
+/** A Postgres that forgets nothing, and a Supabase-compatible server with sample data. */
+async function startPlace(endings: Endings, records: number): Promise<Place> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-tour-'));
   endings.teardown(() => rm(folder, { recursive: true, force: true }));
   // Started by root, Postgres runs under another account, which must get there.
@@ -42,6 +37,7 @@ export async function startPlace(endings: Endings, records: number): Promise<Pla
   const secretKey = 'sb_secret_of-the-tour';
   const supabaseUrl = await startLegacy(endings, { databaseUrl: legacyUrl, secretKey });
   await loadSampleData(legacyUrl, { scale: records / VOLUMES.clients });
+  const control = queryOf(endings, newUrl);
   return {
     env: {
       DATABASE_URL: postgres.url('banyan_new', ACCOUNTS.gateway),
@@ -51,8 +47,9 @@ export async function startPlace(endings: Endings, records: number): Promise<Pla
       LEGACY_API_URL: supabaseUrl,
       LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
     },
-    legacy: queryOf(endings, legacyUrl),
-    new: queryOf(endings, newUrl),
+    legacy: versionsIn(RESOURCE, queryOf(endings, legacyUrl)),
+    new: versionsIn(RESOURCE, control),
+    control,
   };
 }
 
@@ -60,7 +57,7 @@ async function startLegacy(
   endings: Endings,
   options: { databaseUrl: string; secretKey: string },
 ): Promise<string> {
-  const child = fork(join(import.meta.dirname, 'legacy-process.ts'), { execArgv: ['--import', 'tsx'] });
+  const child = fork(join(import.meta.dirname, 'erp-legacy-process.ts'), { execArgv: ['--import', 'tsx'] });
   endings.teardown(() => child.kill('SIGKILL'));
   await once(child, 'message');
   child.send(options);
@@ -74,3 +71,24 @@ function queryOf(endings: Endings, url: string): StoreQuery {
   endings.teardown(() => pool.end());
   return async (text, parameters = []) => (await pool.query<Record<string, unknown>>(text, parameters)).rows;
 }
+
+/** Settings that make the tour short without making it easy: guards are real, a process that died is waited for 5 s. */
+const EDITS = [
+  [/shadowReads: \d+/g, 'shadowReads: 200'],
+  [/timeout: 1s\n {4}deadline: 3s/, 'timeout: 2s\n    deadline: 5s'],
+  [/timeout: 2s\n {4}deadline: 6s/, 'timeout: 2s\n    deadline: 5s'],
+  [/( {4}mode: legacy\n)/g, '$1    switch: { hold: 8s, budget: 7s }\n'],
+] as const;
+
+/** System E, on the main road. */
+export const erp: TourSystem = {
+  name: 'erp',
+  resource: RESOURCE,
+  subject: SUBJECTS[RESOURCE],
+  roads: [MAIN_ROAD],
+  startPlace,
+  config: async (endings) => await testConfig(endings, EDITS),
+};
+
+/** System E, on the roads on which both sides hold records of their own. */
+export const erpMerged: TourSystem = { ...erp, name: 'erp-merged', roads: [MERGED_ROAD, SPLIT_ROAD] };

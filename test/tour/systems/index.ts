@@ -1,0 +1,5 @@
+import type { TourSystem } from '../system.ts';
+import { erp, erpMerged } from './erp.ts';
+
+/** The systems that `npm run tour -- SYSTEM` knows, the default first. A new one is a file beside this and a line here. */
+export const SYSTEMS: readonly TourSystem[] = [erp, erpMerged];
