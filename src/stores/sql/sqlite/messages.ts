@@ -25,7 +25,7 @@ export interface Rows {
 }
 
 export type Reply = { id: number } & (
-  { rows: Rows[] } | { failure: Failure } | { late: true } | { closed: true }
+  { rows: Rows[] } | { failure: Failure } | { late: true } | { closed: true } | { ready: true }
 );
 
 /** What a thread is started with. */

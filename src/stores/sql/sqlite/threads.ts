@@ -44,12 +44,17 @@ export class Threads {
   }
 }
 
-/** Threads that do the same kind of work; each has one request at a time. */
+interface Waiting {
+  give(thread: Thread): void;
+  fail(error: BanyanError): void;
+}
+
+/** Threads that do the same kind of work; each has one request at a time. They are started when they are first needed. */
 class Lane {
   readonly #settings: ThreadsSettings;
   readonly #size: number;
   readonly #idle: Thread[] = [];
-  readonly #waiting: { give: (thread: Thread) => void; timer: NodeJS.Timeout }[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #all = new Set<Thread>();
 
   constructor(settings: ThreadsSettings, size: number) {
@@ -58,11 +63,11 @@ class Lane {
   }
 
   async use<T>(work: (thread: Thread) => Promise<T>): Promise<T> {
-    const thread = await this.#acquire();
+    const thread = this.#idle.pop() ?? (await this.#wait());
     try {
       return await work(thread);
     } finally {
-      this.#release(thread);
+      this.#give(thread);
     }
   }
 
@@ -70,43 +75,54 @@ class Lane {
     await Promise.all([...this.#all].map((thread) => thread.close()));
   }
 
-  async #acquire(): Promise<Thread> {
-    const idle = this.#idle.pop();
-    if (idle) return idle;
-    if (this.#all.size < this.#size) return this.#start();
-    const wait = Math.min(this.#settings.pool.wait, this.#settings.timeout);
+  async #wait(): Promise<Thread> {
+    const { title, pool, timeout } = this.#settings;
+    const patience = Math.min(pool.wait, timeout);
+    if (this.#all.size < this.#size) this.#start();
     return await new Promise<Thread>((resolve, reject) => {
       const timer = setTimeout(() => {
-        this.#waiting.splice(this.#waiting.indexOf(entry), 1);
-        const message = `${this.#settings.title} had no connection free for ${wait} ms; nothing was changed`;
+        this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
+        const message = `${title} had no thread free for ${patience} ms; nothing was changed`;
         reject(new BanyanError('store-overloaded', message));
-      }, wait);
-      const entry = { give: resolve, timer };
-      this.#waiting.push(entry);
+      }, patience);
+      const waiting: Waiting = {
+        give: (thread) => (clearTimeout(timer), resolve(thread)),
+        fail: (error) => (clearTimeout(timer), reject(error)),
+      };
+      this.#waiting.push(waiting);
     });
   }
 
-  #start(): Thread {
+  #start(): void {
     const thread = new Thread(this.#settings);
     this.#all.add(thread);
-    return thread;
+    thread.ready.then(
+      () => this.#give(thread),
+      (error: Error) => {
+        this.#all.delete(thread);
+        const failed = new BanyanError('store-unreachable', `${this.#settings.title}: ${error.message}`);
+        for (const waiting of this.#waiting.splice(0)) waiting.fail(failed);
+      },
+    );
   }
 
-  #release(thread: Thread): void {
-    if (thread.lost) this.#all.delete(thread);
-    const next = this.#waiting.shift();
-    if (!next) {
-      if (!thread.lost) this.#idle.push(thread);
+  #give(thread: Thread): void {
+    if (thread.lost) {
+      this.#all.delete(thread);
+      if (this.#waiting.length > 0) this.#start();
       return;
     }
-    clearTimeout(next.timer);
-    next.give(thread.lost ? this.#start() : thread);
+    const next = this.#waiting.shift();
+    if (next) next.give(thread);
+    else this.#idle.push(thread);
   }
 }
 
 class Thread {
   readonly #title: string;
   readonly #worker: Worker;
+  /** Resolves when it listens. */
+  readonly ready: Promise<void>;
   #asked = 0;
   #hear: ((reply: Reply | { died: string }) => void) | null = null;
   /** It did not answer in time or is gone; no work may be given to it. */
@@ -115,6 +131,9 @@ class Thread {
   constructor({ title, file, foreignKeys }: ThreadsSettings) {
     this.#title = title;
     this.#worker = new Worker(entry(), { workerData: { file, foreignKeys }, execArgv: [] });
+    this.ready = new Promise((resolve, reject) => {
+      this.#hear = (reply) => ('died' in reply ? reject(new Error(reply.died)) : resolve());
+    });
     this.#worker.on('message', (reply: Reply) => this.#hear?.(reply));
     this.#worker.on('error', (error) => this.#die(error.message));
     this.#worker.on('exit', () => this.#die('it has ended'));

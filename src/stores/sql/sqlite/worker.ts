@@ -24,6 +24,8 @@ parentPort?.on('message', (question: Question) => {
   parentPort?.postMessage(answer(question));
 });
 
+parentPort?.postMessage({ id: 0, ready: true } satisfies Reply);
+
 function answer(question: Question): Reply {
   const { id } = question;
   if ('close' in question) {
