@@ -26,7 +26,8 @@ t.test('killed in a sync to legacy, or between a write and its answer, nothing i
 
 t.test('killed in the switch back, it ends it', async (t) => {
   await dieAt('switch.acked', 'shadow');
-  await dieAt('switch.switch');
+  // A drain that waits for nothing is over before anybody acknowledges it: then it died one step later.
+  if ((await operator.state()).stage === 'drain') await dieAt('switch.switch');
   t.same(await goOn('shadow'), AT_REST);
   t.same(wrongAnswers(load), []);
   await load.stop();
