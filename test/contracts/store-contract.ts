@@ -5,6 +5,7 @@ import { bulkClaims } from './claims-bulk.ts';
 import { compositeClaims } from './claims-composite.ts';
 import { conditionClaims } from './claims-conditions.ts';
 import { failureClaims } from './claims-failures.ts';
+import { insertClaims } from './claims-inserts.ts';
 import { readClaims } from './claims-reads.ts';
 import { shapeClaims } from './claims-shape.ts';
 import { valueClaims } from './claims-values.ts';
@@ -100,6 +101,7 @@ export async function storeContract(t: Test, open: () => Promise<StoreUnderTest>
     conditionClaims,
     writeClaims,
     bulkClaims,
+    insertClaims,
     compositeClaims,
     failureClaims,
   ])

@@ -11,6 +11,7 @@ import type { Database } from '../../src/domain/sql.ts';
 import type { PublicRecord } from '../../src/domain/values.ts';
 import type { Key, Mode, ResourceState } from '../../src/domain/words.ts';
 import type { ResourceRuntime } from '../../src/gateway/runtime.ts';
+import { AnswerCache } from '../../src/gateway/cache.ts';
 import { runWrite, type WriteResult } from '../../src/gateway/writes.ts';
 import { SILENT } from '../../src/observability/log.ts';
 import { Comparer } from '../../src/replication/comparer.ts';
@@ -140,10 +141,21 @@ export async function openReplica(
   const state = () => routes.state(resource.name);
   const syncer = new Syncer({ resource, state, syncerOf: () => undefined, log: SILENT });
   const comparer = new Comparer(resource, state, SILENT);
+  const answers = new AnswerCache(null, name, () => [], SILENT);
   // Its queue never starts: a test says when this replica syncs, by `syncNow`.
   await syncer.close();
   await routes.register();
-  return { resource, routes, syncer, comparer, peer: () => undefined, replica: name, identity };
+  return {
+    resource,
+    routes,
+    syncer,
+    comparer,
+    answers,
+    peer: () => undefined,
+    log: SILENT,
+    replica: name,
+    identity,
+  };
 }
 
 export function openCoordinator(place: Place, resource = place.companies): Coordinator {

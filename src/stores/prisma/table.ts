@@ -8,9 +8,9 @@ import type { Key } from '../../domain/words.ts';
 import { arrayLiteral } from '../../postgres/arrays.ts';
 import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } from '../contract.ts';
 import { upsertParameters, upsertText } from './bulk.ts';
+import { insertRows } from '../postgres-inserts.ts';
 import { advanceSequenceText, describeTable, writableColumns, type WritableColumn } from './catalog.ts';
 import { quote, quoteTable, StatementParts } from './conditions.ts';
-import { insertRows } from './insert-rows.ts';
 import { toKey, toPart } from './values.ts';
 
 /** Name of the column that carries a list's total beside its rows. */

@@ -3,7 +3,7 @@ import { BanyanError } from '../../domain/errors.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
 import type { Row, Value } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
-import type { ActualTable, Capabilities, TableSpec } from '../contract.ts';
+import type { ActualTable, Capabilities, InsertManyOptions, InsertOutcome, TableSpec } from '../contract.ts';
 import type { Builder } from './builder.ts';
 
 export type Comparison = 'eq' | 'ne' | 'gt' | 'gte' | 'lt' | 'lte';
@@ -71,6 +71,8 @@ export abstract class Dialect {
   /** Rows beyond a key, part by part. */
   abstract isBeyond(key: Key): Expression<SqlBool>;
 
+  /** Creates rows in few statements, where `capabilities.atomicInserts`. */
+  insertMany?(rows: readonly Row[], options: InsertManyOptions): Promise<InsertOutcome[]>;
   /** Makes rows exist just as given, all or none. */
   abstract upsert(rows: readonly Row[]): Promise<void>;
   /** Sets the sequence behind the key past the highest one (D3). */

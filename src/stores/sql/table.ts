@@ -17,10 +17,13 @@ export class SqlTable implements Table {
   readonly spec: TableSpec;
   readonly #engine: Engine;
   #dialect: Promise<Dialect> | null = null;
+  readonly insertMany?: Table['insertMany'];
 
   constructor(spec: TableSpec, engine: Engine) {
     this.spec = spec;
     this.#engine = engine;
+    // A database without such a statement gets rows one by one, by whoever has them.
+    if (engine.capabilities.atomicInserts) this.insertMany = async (...of) => await this.#insertMany(...of);
   }
 
   describe(): Promise<ActualTable | null> {
@@ -110,6 +113,10 @@ export class SqlTable implements Table {
       const { rows } = await this.#run(inserting.compile(dialect.builder));
       return dialect.row(rows[0] as Answer['rows'][number]);
     });
+  }
+
+  async #insertMany(...[rows, options = {}]: Parameters<NonNullable<Table['insertMany']>>) {
+    return await this.#change(async (dialect) => (await dialect.insertMany?.(rows, options)) ?? []);
   }
 
   async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {

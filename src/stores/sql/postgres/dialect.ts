@@ -9,7 +9,8 @@ import { upsertParameters, upsertText } from '../../../postgres/bulk.ts';
 import { advanceSequenceText, type WritableColumn } from '../../../postgres/catalog.ts';
 import { quote, quoteTable } from '../../../postgres/quoting.ts';
 import { toKey, toText } from '../../../postgres/values.ts';
-import type { TableSpec } from '../../contract.ts';
+import type { InsertManyOptions, InsertOutcome, TableSpec } from '../../contract.ts';
+import { insertRows } from '../../postgres-inserts.ts';
 import { postgresBuilder } from '../builder.ts';
 import { Dialect, OPERATORS, named, type Comparison } from '../dialect.ts';
 
@@ -105,6 +106,21 @@ export class PostgresDialect extends Dialect {
   isBeyond(key: Key): RawBuilder<SqlBool> {
     const places = splitKey(key, this.spec.keys.length).map((text) => sql`${text}`);
     return sql<SqlBool>`(${sql.join(this.keyParts())}) > (${sql.join(places)})`;
+  }
+
+  override async insertMany(rows: readonly Row[], options: InsertManyOptions): Promise<InsertOutcome[]> {
+    const { spec } = this;
+    const columns = new Map(spec.columns.map((column) => [column.name, column]));
+    const list = spec.columns.map((column) => sql`${this.selected(column)} as ${named(column.name)}`);
+    const { sql: text } = sql`select ${sql.join(list)}`.compile(this.builder);
+    const target = {
+      sql: this.#sql,
+      spec,
+      writable: this.#writable,
+      columns,
+      list: text.slice('select '.length),
+    };
+    return await insertRows(target, rows, options);
   }
 
   /** An array for each column: nearly as fast as COPY, and repeatable. */

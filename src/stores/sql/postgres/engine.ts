@@ -16,6 +16,7 @@ export class PostgresEngine implements Engine {
     filterOperators: FILTER_OPERATORS,
     exactCount: true,
     assignsKeys: 'gateway-or-store',
+    atomicInserts: true,
     sequences: true,
     describesTables: true,
     paths: false,

@@ -1,12 +1,12 @@
-import type { ColumnSpec } from '../../domain/model.ts';
-import type { Database, Sql } from '../../domain/sql.ts';
-import type { Row } from '../../domain/values.ts';
-import type { InsertManyOptions, InsertOutcome, TableSpec } from '../contract.ts';
-import { insertByHalves } from '../insert-many.ts';
-import { insertParameters, insertText } from './bulk.ts';
-import type { WritableColumn } from './catalog.ts';
+import type { ColumnSpec } from '../domain/model.ts';
+import type { Database, Sql } from '../domain/sql.ts';
+import type { Row } from '../domain/values.ts';
+import { insertParameters, insertText } from '../postgres/bulk.ts';
+import type { WritableColumn } from '../postgres/catalog.ts';
+import type { InsertManyOptions, InsertOutcome, TableSpec } from './contract.ts';
+import { insertByHalves } from './insert-many.ts';
 
-/** A table as an insert of many rows needs it. */
+/** A table of a Postgres as an insert of many rows needs it; two kinds of store have such tables. */
 export interface InsertTarget {
   sql: Sql;
   spec: TableSpec;
