@@ -51,7 +51,20 @@ export const DEFAULTS = {
   resource: {
     envelope: 'none',
     legacy: { key: 'id' },
-    fields: { case: 'none', rename: {}, types: {}, drop: [], nulls: 'null' },
+    fields: {
+      case: 'none',
+      rename: {},
+      types: {},
+      references: {},
+      defaults: {},
+      constants: { legacy: {}, new: {} },
+      enums: {},
+      embed: {},
+      split: {},
+      custom: [],
+      drop: [],
+      nulls: 'null',
+    },
     /** Of one entry of `fields.types`. */
     fieldType: { as: 'number' },
     /** Of one entry of `fields.defaults`. */

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import t from 'tap';
 import { DEFAULTS } from '../../src/config/defaults.ts';
+import { NO_FIELD_SETTINGS } from '../../src/mapping/mapping.ts';
 import { loadConfig, parseConfig } from '../../src/config/load.ts';
 import { outlineModels } from '../../src/config/prisma-models.ts';
 import { SCHEMA, type SchemaNode, resolved } from '../../src/config/schema.ts';
@@ -63,7 +64,8 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     envelope: 'none',
     legacy: { store: 'erp-legacy', table: 'services', key: 'id' },
     new: { store: 'new', model: 'Service' },
-    fields: { case: 'none', rename: {}, types: {} },
+    ids: { public: null, legacy: null, new: null },
+    fields: NO_FIELD_SETTINGS,
     query: { filters: [], sort: [], defaultSort: null, pageSize: 50, maxPageSize: 500 },
     shadow: { sample: 1, ignore: [] },
     live: { sample: 0.1 },
@@ -71,6 +73,7 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     switch: { hold: 20_000, budget: 18_000 },
     ack: 'primary',
     backfill: { start: 'auto', chunk: 1000 },
+    deadLetters: { attempts: 6, backoff: 500, longest: 60_000 },
     verify: { start: 'auto' },
     access: { tenant: null, stamp: {}, roles: {}, anonymous: [], audit: false },
   });
@@ -194,7 +197,7 @@ t.test("the quick start's own file is right, and needs three variables only", (t
 
 t.test('the defaults that the schema tells are the ones that hold', (t) => {
   const { server, auth, operation, store, prisma, resource } = DEFAULTS;
-  const { fieldType, ...settings } = resource;
+  const { fieldType, fieldDefault, ...settings } = resource;
   const told = new Map<string, unknown>();
   collectDefaults(resolved(SCHEMA.definitions?.['server'] ?? {}), 'server', told);
   collectDefaults(resolved(SCHEMA.definitions?.['auth'] ?? {}), 'auth', told);
@@ -202,8 +205,13 @@ t.test('the defaults that the schema tells are the ones that hold', (t) => {
   collectDefaults(resolved(SCHEMA.definitions?.['prismaStore'] ?? {}), 'store', told);
   collectDefaults(resolved(SCHEMA.definitions?.['resource'] ?? {}), 'resource', told);
   collectDefaults(resolved(SCHEMA.definitions?.['fieldType'] ?? {}), 'fieldType', told);
+  collectDefaults(resolved(SCHEMA.definitions?.['fieldDefault'] ?? {}), 'fieldDefault', told);
   const held = new Map<string, unknown>();
-  flatten({ server, auth, operation, store: { ...store, ...prisma }, resource: settings, fieldType }, '', held);
+  flatten(
+    { server, auth, operation, store: { ...store, ...prisma }, resource: settings, fieldType, fieldDefault },
+    '',
+    held,
+  );
   t.same(Object.fromEntries([...told].sort()), Object.fromEntries([...held].sort()));
   t.end();
 });

@@ -948,4 +948,42 @@ export const WRONG_FILES: readonly WrongFile[] = [
     expected: 'one of legacy, dual-write, shadow, live, new',
     suggestion: '"shadow"',
   },
+  {
+    name: 'a form of ids that there is not',
+    edit: ['    fields:\n      case: snake', '    ids: { legacy: guid }\n    fields:\n      case: snake'],
+    at: [31, 20],
+    found: '"guid"',
+    expected: 'uuid, int, text or objectid',
+  },
+  {
+    name: 'a default for a field that the model has not',
+    edit: ['      types: { revenue: decimal }', '      defaults: { turnover: { value: 0 } }'],
+    at: [34, 19],
+    found: '"turnover"',
+    expected: 'a field of the model Client',
+  },
+  {
+    name: 'a field of a document in a legacy store of tables',
+    edit: ['      types: { revenue: decimal }', '      embed: { address: { notes: street } }'],
+    at: [34, 16],
+    found: '"address" with a legacy store of kind supabase',
+    expected: 'a legacy store of documents: mongo, json-file, http',
+  },
+  {
+    name: 'a sort by values that legacy has others for',
+    edit: ['      types: { revenue: decimal }', '      enums: { name: { Ada: A } }'],
+    at: [37, 26],
+    found: '"name", which legacy holds in another form',
+    expected: 'a field that both sides order alike',
+  },
+  {
+    name: 'a module of a mapping that is not there',
+    edit: [
+      '      types: { revenue: decimal }',
+      '      custom: [{ module: names.ts, fields: [notes], columns: { note: text } }]',
+    ],
+    at: [34, 26],
+    found: '"names.ts", where there is no file',
+    expected: 'a TypeScript or JavaScript module',
+  },
 ];

@@ -132,7 +132,7 @@ function* resourcesWithFields(draft: Draft): Iterable<[string, Partly<ResourceIn
 function fieldUses({ fields, query, shadow, tenant, stamp }: Partly<ResourceInFile>): FieldUse[] {
   const keys = (path: string[], names: object | undefined) =>
     Object.keys(names ?? {}).map((field): FieldUse => ({ field, path: [...path, field], at: 'key' }));
-  const items = (path: string[], names: readonly (string | undefined)[] | undefined) =>
+  const items = (path: Path, names: readonly (string | undefined)[] | undefined) =>
     (names ?? []).flatMap((name, index): FieldUse[] =>
       name === undefined ? [] : [{ field: sortField(name), path: [...path, index], at: 'value' }],
     );
@@ -143,6 +143,15 @@ function fieldUses({ fields, query, shadow, tenant, stamp }: Partly<ResourceInFi
       ? []
       : [{ field: tenant.field, path: ['tenant', 'field'], at: 'value' as const }]),
     ...keys(['fields', 'types'], fields?.types),
+    ...keys(['fields', 'references'], fields?.references),
+    ...keys(['fields', 'defaults'], fields?.defaults),
+    ...keys(['fields', 'enums'], fields?.enums),
+    ...keys(['fields', 'constants', 'new'], fields?.constants?.new),
+    ...Object.entries(fields?.embed ?? {}).flatMap(([path, members]) => keys(['fields', 'embed', path], members)),
+    ...(fields?.custom ?? []).flatMap((group, index) =>
+      items(['fields', 'custom', index, 'fields'], group?.fields),
+    ),
+    ...(fields?.rest === undefined ? [] : [{ field: fields.rest, path: ['fields', 'rest'], at: 'value' as const }]),
     ...items(['query', 'filters'], query?.filters),
     ...items(['query', 'sort'], query?.sort),
     ...items(['shadow', 'ignore'], shadow?.ignore),

@@ -1,5 +1,6 @@
 import * as callers from './callers.ts';
 import * as edges from './edges.ts';
+import * as fields from './fields.ts';
 import * as models from './models.ts';
 import * as mongo from './mongo.ts';
 import * as operations from './operations.ts';
@@ -38,6 +39,10 @@ export const RULES: readonly Rule[] = [
   models.keysFitTheModel,
   models.sortFieldsHaveOrder,
   models.columnsAreUnique,
+  fields.referencesAreKnown,
+  fields.mappingModulesExist,
+  fields.documentSettingsFitTheStore,
+  fields.queriesFitTheMapping,
   query.pageSizeIsWithinMaximum,
   query.defaultSortIsSortable,
   query.listsNameOnce,
