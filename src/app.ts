@@ -10,8 +10,11 @@ import { Requests } from './control/requests.ts';
 import { Routes } from './control/routes.ts';
 import { Switching } from './control/switching.ts';
 import type { OperationSettings, ServerSettings, Snapshot } from './domain/configuration.ts';
+import { AnswerCache } from './gateway/cache.ts';
 import { Matcher } from './gateway/match.ts';
+import { OperationComparer } from './gateway/operation-comparer.ts';
 import type { BoundOperation } from './gateway/operations.ts';
+import { connectRedis } from './gateway/redis.ts';
 import type { ResourceRuntime } from './gateway/runtime.ts';
 import { createGateway } from './gateway/server.ts';
 import type { Log } from './observability/log.ts';
@@ -41,7 +44,9 @@ export class App {
   private control: { routes: Routes; loop: ControlLoop; requests: Requests; replica: string } | null = null;
   private registered = false;
   private stopping = false;
+  private answers: AnswerCache | null = null;
   private startTimer: NodeJS.Timeout | undefined;
+  private readonly comparer: OperationComparer;
   private readonly file: FileInForce;
   /** Where an operation's request may still need the snapshot that it began with. */
   private readonly bindingOf = new WeakMap<OperationSettings, Binding>();
@@ -51,6 +56,7 @@ export class App {
     this.log = log;
     this.startedWith = binding.snapshot.server;
     this.matcher = this.matcherOf(binding);
+    this.comparer = new OperationComparer(() => this.binding.database, log);
     this.file = new FileInForce({
       snapshot: () => this.binding.snapshot,
       swap: async (snapshot) => await this.swap(snapshot),
@@ -113,6 +119,7 @@ export class App {
     clearTimeout(this.startTimer);
     await this.file.close();
     await this.endRequests();
+    await this.comparer.close();
     await Promise.all([...this.runtimes.values()].map((runtime) => closeRuntime(runtime)));
     await this.control?.loop.close();
     await closeUnused(this.binding);
@@ -131,8 +138,12 @@ export class App {
 
   private async listen(): Promise<void> {
     const { server } = this.binding.snapshot;
+    const redis = await connectRedis(server.redis, this.log);
+    this.answers = new AnswerCache(redis, this.binding.control.url, () => this.cached(), this.log);
     this.server = await createGateway({
       server,
+      redis,
+      stores: () => [...this.binding.stores.values()],
       matcher: () => this.matcher,
       runtimeOf: ({ resource }) => this.runtimeOf(resource),
       operationOf: ({ operation }) => this.bindOperation(operation),
@@ -143,6 +154,12 @@ export class App {
     this.begin();
   }
 
+  /** Resources whose answers are kept. */
+  private cached(): string[] {
+    const { resources } = this.binding.snapshot;
+    return resources.filter(({ cache }) => cache !== null).map(({ name }) => name);
+  }
+
   /** With the settings that the request began with, whatever has come into force since. */
   private runtimeOf(resource: BoundResource): ResourceRuntime | undefined {
     const runtime = this.registered ? this.runtimes.get(resource.name) : undefined;
@@ -151,17 +168,18 @@ export class App {
 
   private bindOperation(settings: OperationSettings): BoundOperation | undefined {
     const binding = this.bindingOf.get(settings);
-    const module = binding?.operations.get(settings.name);
+    const sides = binding?.operations.get(settings.name);
     const runtimes = settings.resources
       .map((name) => binding?.resources.get(name))
       .map((resource) => resource && this.runtimeOf(resource))
       .filter((runtime) => runtime !== undefined);
-    return this.registered && module ? { settings, module, runtimes } : undefined;
+    if (!this.registered || !binding || !sides) return undefined;
+    return { settings, sides, runtimes, database: binding.database, comparer: this.comparer };
   }
 
   private matcherOf(binding: Binding): Matcher {
     for (const operation of binding.snapshot.operations) this.bindingOf.set(operation, binding);
-    return new Matcher(binding.snapshot, binding.resources.values(), binding.faces);
+    return new Matcher(binding.snapshot, binding.resources.values(), binding.faces, binding.tokens);
   }
 
   /** A resource in mode legacy needs no control database, but where resources are must have been read once. */
@@ -220,8 +238,8 @@ export class App {
   }
 
   private openRuntimes(binding: Binding): void {
-    const { control, log } = this;
-    if (!control) return;
+    const { control, log, answers } = this;
+    if (!control || !answers) return;
     for (const resource of binding.resources.values()) {
       const present = this.runtimes.get(resource.name);
       if (present?.resource === resource) continue;
@@ -239,6 +257,9 @@ export class App {
         routes: control.routes,
         syncer,
         comparer,
+        answers,
+        peer: (name) => this.runtimes.get(name),
+        log,
         replica: control.replica,
       });
       syncer.start();

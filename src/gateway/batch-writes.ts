@@ -10,6 +10,7 @@ import { isWithin, tenantOf } from './access.ts';
 import { noteWrite } from './kept-answer.ts';
 import { decidePlan, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
+import { auditWrite } from './write-audit.ts';
 import { lateAnswer, nothingSent, stampTouched, stillInTime } from './writes.ts';
 
 /** A record that a batch creates. */
@@ -85,6 +86,8 @@ async function attempt(
     const doubtful = done.find(isUnknown);
     if (doubtful) landing = runtime.resource[plan.side].timing.deadline;
     await noteWrite(runtime, 'create', doubtful?.error);
+    const made = done.flatMap((one) => ('record' in one ? [runtime.resource.mapping.keyOf(one.record)] : []));
+    await auditWrite(runtime, request.caller, 'create', made);
     return done;
   } catch (error) {
     if (!isBanyanError(error)) throw error;

@@ -66,7 +66,7 @@ export function recordsWithin(
   runtime: ResourceRuntime,
   caller: Caller,
   sql: Sql,
-  wrote: (key: Key) => void,
+  wrote: (verb: 'create' | 'change' | 'remove', key: Key) => void,
 ): OperationRecords {
   const { resource } = runtime;
   const side = resource.new.within(sql);
@@ -81,7 +81,7 @@ export function recordsWithin(
       const made = await side.insert(
         stampTouched(runtime, key === null ? own : { ...own, ...resource.mapping.keyValues(key) }),
       );
-      wrote(resource.mapping.keyOf(made));
+      wrote('create', resource.mapping.keyOf(made));
       return made;
     },
     change: async (id, changes) => {
@@ -90,13 +90,13 @@ export function recordsWithin(
       await refuseForeign(runtime, caller, own, key, sql);
       const changed = await side.update(key, stampTouched(runtime, own), tenant);
       if (!changed) throw missing(runtime, id);
-      wrote(key);
+      wrote('change', key);
       return changed;
     },
     remove: async (id) => {
       const key = keyOf(runtime, id);
       if (!(await side.remove(key, tenant))) throw missing(runtime, id);
-      wrote(key);
+      wrote('remove', key);
     },
   };
 }

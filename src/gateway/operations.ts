@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../domain/callers.ts';
 import type { OperationSettings, ServiceSide } from '../domain/configuration.ts';
-import { noteWrite } from './kept-answer.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
 import { operationName } from '../domain/operations.ts';
@@ -12,6 +11,7 @@ import { tenantOf } from './access.ts';
 import { callerIn } from './admission.ts';
 import { ENVELOPES } from './envelope.ts';
 import { onceIn, type Answer, type KeepAnswer } from './idempotency.ts';
+import { noteWrite } from './kept-answer.ts';
 import type { OperationComparer } from './operation-comparer.ts';
 import {
   readsOfSide,
@@ -21,6 +21,7 @@ import {
   type OperationRecords,
 } from './operation-records.ts';
 import type { ResourceRuntime } from './runtime.ts';
+import { auditWrite } from './write-audit.ts';
 import { askService, type ServiceAnswer } from './service-call.ts';
 
 export type { OperationPage, OperationReads, OperationRecords } from './operation-records.ts';
@@ -303,22 +304,27 @@ async function runOnNew(...[operation, handler, base, keep]: Parameters<RunHandl
       'operation-closed',
       `operation ${operation.settings.name}: the new store has no transactions`,
     );
-  const written: [ResourceRuntime, Key][] = [];
+  const written: RecordWrite[] = [];
   const answer = await database.transaction(async (sql) => {
     const of = (name: ResourceName): OperationRecords => {
       const runtime = runtimeOf(operation, name);
-      return recordsWithin(runtime, base.caller, sql, (key) => written.push([runtime, key]));
+      return recordsWithin(runtime, base.caller, sql, (verb, key) => written.push({ runtime, verb, key }));
     };
     const result = answerOf(operation, { data: await handler({ ...base, sql, of }) });
     await keep?.(sql, result);
     return result;
   });
-  for (const [runtime, key] of written) runtime.syncer.wake([key]);
-  // A transaction may have deleted what others refer to.
-  await Promise.all(
-    [...new Set(written.map(([runtime]) => runtime))].map((runtime) => noteWrite(runtime, 'remove')),
-  );
+  for (const { runtime, key } of written) runtime.syncer.wake([key]);
+  // A transaction may have deleted what others refer to, and written by statements of its own.
+  await Promise.all(operation.runtimes.map((runtime) => noteWrite(runtime, 'remove')));
+  for (const { runtime, verb, key } of written) await auditWrite(runtime, base.caller, verb, [key]);
   return answer;
+}
+
+interface RecordWrite {
+  runtime: ResourceRuntime;
+  verb: 'create' | 'change' | 'remove';
+  key: Key;
 }
 
 function runtimeOf(operation: BoundOperation, name: ResourceName): ResourceRuntime {

@@ -2,6 +2,7 @@ import type { ResourceName } from '../domain/words.ts';
 import type { AnswerCache } from './cache.ts';
 import type { Routes } from '../control/routes.ts';
 import type { Comparer } from '../replication/comparer.ts';
+import type { Log } from '../observability/log.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import type { Syncer } from '../replication/syncer.ts';
 
@@ -15,6 +16,7 @@ export interface ResourceRuntime {
   answers: AnswerCache;
   /** Another resource's, for what refers to it. */
   peer: (resource: ResourceName) => ResourceRuntime | undefined;
+  log: Log;
   /** Name under which this process marks. */
   replica: string;
 }

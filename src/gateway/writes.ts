@@ -13,6 +13,7 @@ import { noteWrite } from './kept-answer.ts';
 import { decidePlan, type Verb, type WritePlan } from './plan.ts';
 import { placeOf } from './places.ts';
 import type { ResourceRuntime } from './runtime.ts';
+import { auditWrite } from './write-audit.ts';
 
 /** A write as the client asked for it. */
 export interface WriteRequest {
@@ -60,6 +61,7 @@ export async function runWrite(runtime: ResourceRuntime, asked: WriteRequest): P
       const result = await PERFORM[plan.mark](runtime, plan, request, permit);
       permit.end();
       await noteWrite(runtime, request.verb);
+      await auditWrite(runtime, request.caller, request.verb, [resource.mapping.keyOf(result.record)]);
       return {
         ...result,
         secondary: plan.waitForSecondary ? await waitForSecondary(runtime, result.record) : null,
@@ -193,12 +195,22 @@ async function perform(
   try {
     return await VERBS[request.verb](runtime, side, request);
   } catch (error) {
+    if (request.tenant && isBanyanError(error, 'duplicate')) throw plainDuplicate(runtime, error);
     if (!isBanyanError(error, 'reference-missing') || request.verb === 'remove') throw error;
     if (runtime.resource.references.length === 0) throw error;
     await runtime.syncer.syncParents([request.record]).catch(() => undefined);
     inTime();
     return await VERBS[request.verb](runtime, side, request);
   }
+}
+
+/** Which store has the record would tell callers of one tenant something of the others'. */
+function plainDuplicate({ resource }: ResourceRuntime, error: BanyanError): BanyanError {
+  const field = (error.details as { field?: string } | undefined)?.field;
+  return new BanyanError('duplicate', `${resource.name} already has a record with this value`, {
+    ...(field === undefined ? {} : { details: { field } }),
+    cause: error,
+  });
 }
 
 type PerformVerb = (

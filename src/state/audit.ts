@@ -1,5 +1,5 @@
 import type { Sql } from '../domain/sql.ts';
-import type { ResourceName } from '../domain/words.ts';
+import type { Key, ResourceName } from '../domain/words.ts';
 
 /** What can stand in the audit log. */
 export type AuditAction =
@@ -14,7 +14,10 @@ export type AuditAction =
   | 'dead-letters-retried'
   | 'dead-letters-discarded'
   | 'retired'
-  | 'replica-taken-off';
+  | 'replica-taken-off'
+  | 'record-created'
+  | 'record-changed'
+  | 'record-removed';
 
 export interface AuditEntry {
   id: string;
@@ -37,6 +40,18 @@ export async function writeAudit(
   await sql.query(
     'INSERT INTO banyan.audit (actor, action, resource, details) VALUES ($1, $2, $3, $4::jsonb)',
     [entry.actor, entry.action, entry.resource, JSON.stringify(entry.details ?? {})],
+  );
+}
+
+/** The same done to each of some records. */
+export async function writeRecordAudit(
+  sql: Sql,
+  entry: { actor: string; action: AuditAction; resource: ResourceName; keys: readonly Key[] },
+): Promise<void> {
+  await sql.query(
+    `INSERT INTO banyan.audit (actor, action, resource, details)
+     SELECT $1, $2, $3, jsonb_build_object('key', touched.key) FROM unnest($4::text[]) AS touched (key)`,
+    [entry.actor, entry.action, entry.resource, entry.keys],
   );
 }
 
