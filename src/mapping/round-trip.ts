@@ -107,11 +107,21 @@ function misfit(field: MappedField, value: Value): Finding[] {
   if ('problem' in accepted)
     return [lost(field.name, problemOf(field, value), `${shown(value)} ${accepted.problem}`)];
   const scale = field.precision?.scale;
-  const digits = fractionDigits(value);
+  const digits = Math.max(0, ...numbersIn(field, value).map((text) => text.split('.')[1]?.length ?? 0));
   if (scale === undefined || digits <= scale) return [];
   return [
     lost(field.name, 'too many digits', `${shown(value)} has ${digits} digits after the point; ${scale} fit`),
   ];
+}
+
+const NUMBERS: readonly ValueType[] = ['int', 'bigint', 'decimal', 'float'];
+
+/** The decimal texts of a number, or of a list of them; a number may stand as text in the public record. */
+function numbersIn(field: MappedField, value: Value): string[] {
+  if (!NUMBERS.includes(field.type)) return [];
+  if (Array.isArray(value)) return value.flatMap((item) => numbersIn(field, item));
+  if (typeof value === 'number' || isExactNumber(value)) return [numberText(value)];
+  return field.as === 'string' && typeof value === 'string' ? [value] : [];
 }
 
 /** Values that no client may send, but that both databases hold. */
@@ -129,12 +139,7 @@ function problemOf(field: MappedField, value: Value): string {
     if (field.maxLength !== null && [...value].length > field.maxLength) return 'too long';
   }
   if (field.ids) return 'an id of another form';
-  return typeof value === 'number' || isExactNumber(value) ? 'out of range' : 'another type';
-}
-
-function fractionDigits(value: Value): number {
-  if (typeof value !== 'number' && !isExactNumber(value)) return 0;
-  return numberText(value).split('.')[1]?.length ?? 0;
+  return numbersIn(field, value).length > 0 ? 'out of range' : 'another type';
 }
 
 function became(from: Value | undefined, to: Value | undefined): string {
