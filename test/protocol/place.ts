@@ -107,7 +107,7 @@ const resetText = (mode: Mode) => `
     next_mode = NULL, previous_mode = NULL, switch_id = NULL, budget_until = NULL, quiet_until = '-infinity';
   DELETE FROM leads; DELETE FROM companies;
   DELETE FROM banyan.mark; DELETE FROM banyan.lease; DELETE FROM banyan.failure; DELETE FROM banyan.replica;
-  DELETE FROM banyan.backfill;
+  DELETE FROM banyan.backfill; DELETE FROM banyan.moved;
   UPDATE banyan.resource SET epoch = epoch + 1, mode = '${mode}', "primary" = '${MODES[mode].primary}';`;
 
 function probe({ query }: { query: TwoSides['new']['query'] }): SideProbe {
@@ -172,6 +172,11 @@ export async function create(replica: ReplicaSetup, key: Key | null, name: strin
 /** PATCH of a company by way of a replica. */
 export async function change(replica: ReplicaSetup, key: Key, record: PublicRecord): Promise<WriteResult> {
   return await runWrite(replica, { verb: 'change', key, record, repeated: false, caller: NOBODY });
+}
+
+/** DELETE of a company by way of a replica. */
+export async function remove(replica: ReplicaSetup, key: Key): Promise<WriteResult> {
+  return await runWrite(replica, { verb: 'remove', key, record: {}, repeated: false, caller: NOBODY });
 }
 
 export function newKey(): Key {

@@ -1,0 +1,343 @@
+import t from 'tap';
+import { GUARDS } from '../../src/control/guards/index.ts';
+import { Switching } from '../../src/control/switching.ts';
+import { NOBODY } from '../../src/domain/callers.ts';
+import { isBanyanError } from '../../src/domain/errors.ts';
+import { syncsNow } from '../../src/domain/modes.ts';
+import { runWrite } from '../../src/gateway/writes.ts';
+import type { Key, Mode } from '../../src/domain/words.ts';
+import { moveAll } from '../../src/replication/mover.ts';
+import { moveKeys } from '../../src/replication/move.ts';
+import { readMerged } from '../../src/replication/places.ts';
+import { push } from '../../src/replication/push.ts';
+import { verify } from '../../src/replication/verify.ts';
+import { interrupted, Interrupts } from '../harness/interrupts.ts';
+import {
+  change,
+  create,
+  newKey,
+  openCoordinator,
+  openPlace,
+  openReplica,
+  remove,
+  type ReplicaSetup,
+} from './place.ts';
+
+const place = await openPlace(t);
+const { companies } = place;
+const generation = async () => (await place.state()).generation;
+const see = async (key: Key) => (await readMerged(companies, await generation(), [key])).get(key)?.name;
+const code = (work: Promise<unknown>) =>
+  work.then(
+    () => 'done',
+    (error: unknown) => (isBanyanError(error) ? error.code : String(error)),
+  );
+const move = async (resource = companies, again = false) =>
+  await moveAll(resource, { generation: await generation(), again, syncParents: async () => {} });
+
+t.test(
+  'M2: mover, changer and deleter of one key, each overtaken by another at each of its steps',
+  async (t) => {
+    type Actor = (resource: typeof companies, name: string) => Promise<unknown>;
+    const key = newKey();
+    const ACTORS: Readonly<Record<string, Actor>> = {
+      mover: async (resource) => await moveKeys(resource, [key], await generation()),
+      changer: async (resource, name) =>
+        await code(change(await openReplica(place, name, { resource }), key, { sector: name })),
+      deleter: async (resource, name) =>
+        await code(remove(await openReplica(place, name, { resource }), key)),
+    };
+    /** Where the one that is overtaken waits. */
+    const POINTS = {
+      'before legacy is read': (at: Interrupts) => at.stop('before', 'get'),
+      'after legacy was read': (at: Interrupts) => at.stop('after', 'get'),
+    } as const;
+    for (const [slow, actor] of Object.entries(ACTORS)) {
+      for (const [fast, other] of Object.entries(ACTORS)) {
+        for (const [when, stop] of Object.entries(POINTS)) {
+          await place.reset('merged');
+          await place.legacy.put(key, 'old');
+          const legacy = new Interrupts();
+          const held = stop(legacy);
+          const late = actor(interrupted(companies, { legacy }), 'slow');
+          await held.reached;
+          const first = await other(companies, 'fast');
+          held.go();
+          const second = await late;
+          const [row] = await place.sides.new.query<{ name: string; sector: string }>(
+            'SELECT name, sector FROM companies WHERE id = $1',
+            [key],
+          );
+          const claim = `${slow} overtaken by ${fast} ${when}`;
+          const deleted = slow === 'deleter' || fast === 'deleter';
+          // In whatever order: who comes after a delete finds nothing, and nobody brings the record back.
+          const outcome = { there: await see(key), sector: row?.sector };
+          if (deleted) t.same(outcome, { there: undefined, sector: undefined }, `${claim}: it stays deleted`);
+          else {
+            const last = slow === 'changer' ? 'slow' : fast === 'changer' ? 'fast' : 'other';
+            t.same(
+              outcome,
+              { there: 'old', sector: last },
+              `${claim}: the last change holds, on the moved record`,
+            );
+          }
+          if (fast === 'deleter') t.equal(first, 'done', `${claim}: the delete is acknowledged`);
+          if (fast === 'deleter' && slow !== 'mover')
+            t.equal(second, 'not-found', `${claim}: the second finds nothing`);
+          if (fast === 'changer') t.equal(first, 'done');
+          t.equal(await place.legacy.name(key), 'old', `${claim}: legacy is only read`);
+        }
+      }
+    }
+  },
+);
+
+t.test(
+  'M2: a delete leaves a tombstone and a mark, and a create under the old id ends the tombstone',
+  async (t) => {
+    await place.reset('merged');
+    const key = newKey();
+    await place.legacy.put(key, 'old');
+    const replica = await openReplica(place, 'a');
+    await remove(replica, key);
+    t.equal((await place.marks(key)).length, 1, 'the way back knows of it');
+    t.equal(await see(key), undefined);
+    t.equal(await code(change(replica, key, { name: 'x' })), 'not-found');
+    await create(replica, key, 'again');
+    t.equal(await see(key), 'again');
+    await remove(replica, key);
+    await move();
+    t.equal(await see(key), undefined, 'and is not undone by the mover');
+  },
+);
+
+t.test(
+  'M3: a record that was read before the mode was left is not moved after it was entered again',
+  async (t) => {
+    await place.reset('merged');
+    const key = newKey();
+    await place.legacy.put(key, 'old');
+    const legacy = new Interrupts();
+    const held = legacy.stop('after', 'get');
+    const late = moveKeys(interrupted(companies, { legacy }), [key], await generation());
+    await held.reached;
+    await place.sides.new.query(
+      `UPDATE banyan.resource SET epoch = epoch + 1, generation = generation + 1 WHERE name = 'companies'`,
+    );
+    await place.legacy.put(key, 'newer');
+    held.go();
+    t.match(await late, { turned: true, synced: [] });
+    t.equal(await see(key), 'newer');
+  },
+);
+
+t.test('M4: in split and merged nothing is created under an id that legacy has', async (t) => {
+  for (const mode of ['split', 'merged'] as const) {
+    await place.reset(mode);
+    const key = newKey();
+    await place.legacy.put(key, 'old');
+    const replica = await openReplica(place, 'a');
+    const record = { id: key, name: 'twin' };
+    const twin = runWrite(replica, { verb: 'create', key, record, repeated: false, caller: NOBODY });
+    t.equal(await code(twin), 'duplicate', mode);
+    t.equal(await place.new.name(key), null, `${mode}: new has nothing`);
+    const made = await create(replica, null, 'created');
+    t.equal(made.side, 'new', `${mode}: creates go to new`);
+    t.equal(await place.legacy.name(replica.resource.mapping.keyOf(made.record)), null);
+  }
+});
+
+t.test('split: a change or a delete goes where the record is', async (t) => {
+  await place.reset('split');
+  const [old, fresh] = [newKey(), newKey()];
+  await place.legacy.put(old, 'old');
+  const replica = await openReplica(place, 'a');
+  await create(replica, fresh, 'fresh');
+  t.equal((await change(replica, old, { name: 'old 2' })).side, 'legacy');
+  t.equal((await change(replica, fresh, { name: 'fresh 2' })).side, 'new');
+  t.same([await place.legacy.name(old), await place.new.name(old)], ['old 2', null]);
+  t.same([await place.legacy.name(fresh), await place.new.name(fresh)], [null, 'fresh 2']);
+  t.equal((await remove(replica, old)).side, 'legacy');
+  t.equal((await remove(replica, fresh)).side, 'new');
+  t.equal(await code(remove(replica, fresh)), 'not-found');
+});
+
+t.test('M5: a push deletes nothing from legacy that new merely lacks', async (t) => {
+  await place.reset('merged');
+  const [unmoved, gone] = [newKey(), newKey()];
+  await place.legacy.put(unmoved, 'unmoved');
+  await place.legacy.put(gone, 'gone');
+  await remove(await openReplica(place, 'a'), gone);
+  await push(companies, [unmoved, gone]);
+  t.equal(await place.legacy.name(unmoved), 'unmoved');
+  t.equal(await place.legacy.name(gone), null, 'what was deleted in new is deleted');
+});
+
+t.test(
+  'H11: the mover stops, goes on, and repeats; what was changed or deleted meanwhile it leaves alone',
+  async (t) => {
+    await place.reset('merged');
+    const keys = Array.from({ length: 6 }, newKey).sort();
+    for (const key of keys) await place.legacy.put(key, 'old');
+    const replica = await openReplica(place, 'a');
+    const [changed, deleted] = [keys[1] as Key, keys[4] as Key];
+    const stop = new AbortController();
+    const small = {
+      ...companies,
+      settings: { ...companies.settings, backfill: { start: 'manual', chunk: 2 } },
+    } as const;
+    const options = { generation: await generation(), again: false, syncParents: async () => {} };
+    const onProgress = ({ visited }: { visited: number }) => visited >= 2 && stop.abort();
+    await t.rejects(moveAll(small, { ...options, signal: stop.signal, onProgress }), { code: 'job-running' });
+    t.equal(await place.new.name(keys[0] as Key), 'old', 'the first chunk is moved');
+    t.equal(await place.new.name(keys[5] as Key), null, 'the last one is not');
+    await change(replica, changed, { name: 'changed' });
+    await remove(replica, deleted);
+    t.match(await moveAll(small, options), { status: 'done', visited: 6 }, 'it went on where it was');
+    t.match(
+      await moveAll(small, { ...options, again: true }),
+      { visited: 6 },
+      'and looks at everything again',
+    );
+    const names = await Promise.all(keys.map(async (key) => await see(key)));
+    t.same(names, ['old', 'changed', 'old', 'old', undefined, 'old']);
+  },
+);
+
+t.test('verify in merged: what new changed since is no difference, what was not moved is one', async (t) => {
+  await place.reset('merged');
+  const [unmoved, changed, deleted] = [newKey(), newKey(), newKey()];
+  for (const key of [unmoved, changed, deleted]) await place.legacy.put(key, 'old');
+  const replica = await openReplica(place, 'a');
+  await change(replica, changed, { name: 'changed' });
+  await remove(replica, deleted);
+  await create(replica, null, 'created');
+  t.match(await verify(companies, { generation: await generation() }), { differences: 1, unsettled: 0 });
+  await move();
+  t.match(await verify(companies, { generation: await generation() }), { differences: 0, unsettled: 0 });
+});
+
+/** What a process does beside requests: takes new states, and works off marks where they do not rest. */
+function follow({ routes }: ReplicaSetup): () => void {
+  let last = Promise.resolve();
+  const look = async () => {
+    await routes.refresh();
+    const state = routes.state('companies');
+    const keys = (await place.marks()).map(({ key }) => key as Key);
+    if (state && syncsNow(state) && keys.length > 0) await push(companies, keys);
+  };
+  const timer = setInterval(() => (last = last.then(look, () => undefined)), 20);
+  return () => clearInterval(timer);
+}
+
+async function walk(to: Mode, onWait?: (reason: string) => void) {
+  const coordinator = openCoordinator(place);
+  const switching = new Switching(place.binding.database, coordinator, (name) =>
+    place.binding.resources.get(name),
+  );
+  const forced = new Map(GUARDS.map(({ name }) => [name, 'the test']));
+  forced.delete('marks-age');
+  const onProgress = (_state: unknown, waitsFor: string | null) => waitsFor && onWait?.(waitsFor);
+  return await switching.walk({
+    resource: 'companies',
+    to,
+    actor: 'test',
+    source: 'command',
+    forced,
+    onProgress,
+  });
+}
+
+t.test(
+  'M1: out of legacy and out of split a drain waits for every write that is under way without a mark',
+  async (t) => {
+    for (const [from, to] of [
+      ['legacy', 'merged'],
+      ['split', 'merged'],
+    ] as const) {
+      await place.reset(from);
+      const key = newKey();
+      await place.legacy.put(key, 'old');
+      const legacy = new Interrupts();
+      const held = legacy.stop('before', 'update');
+      const replica = await openReplica(place, 'a', { resource: interrupted(companies, { legacy }) });
+      const write = change(replica, key, { name: 'written' });
+      await held.reached;
+      const coordinator = openCoordinator(place);
+      await coordinator.begin(await place.state(), to, 'test');
+      await replica.routes.refresh();
+      t.match(
+        await coordinator.advance('companies'),
+        { waitsFor: /replica a to acknowledge/ },
+        `${from} to ${to}`,
+      );
+      held.go();
+      await write;
+      await replica.routes.refresh();
+      t.match(await coordinator.advance('companies'), { state: { stage: 'switch' } }, 'then it goes on');
+      await replica.routes.refresh();
+      t.match(await coordinator.advance('companies'), { state: { stage: 'open', mode: to } });
+      t.equal(await see(key), 'written');
+    }
+  },
+);
+
+t.test('M6, M7: the way back pushes what rests, and the next entry does not meet what is old', async (t) => {
+  await place.reset('merged');
+  const [kept, changed, deleted, made] = [newKey(), newKey(), newKey(), newKey()];
+  for (const key of [kept, changed, deleted]) await place.legacy.put(key, 'old');
+  const replica = await openReplica(place, 'a');
+  await change(replica, changed, { name: 'changed' });
+  await remove(replica, deleted);
+  await create(replica, made, 'made');
+  await move();
+  const stop = follow(replica);
+  t.match(await walk('legacy'), { mode: 'legacy', turnedRound: null });
+  stop();
+  const names = async () =>
+    await Promise.all([kept, changed, deleted, made].map((key) => place.legacy.name(key)));
+  t.same(await names(), ['old', 'changed', null, 'made']);
+  await place.legacy.put(kept, 'newer');
+  await place.legacy.remove(made);
+  const stopAgain = follow(replica);
+  t.match(await walk('merged'), { mode: 'merged' });
+  stopAgain();
+  t.same([await see(kept), await see(changed), await see(made)], ['newer', 'changed', undefined]);
+  t.equal(await place.new.name(kept), null, 'new is empty again');
+});
+
+t.test('the way from merged to split leads over legacy, so that legacy’s lists lack nothing', async (t) => {
+  await place.reset('merged');
+  const key = newKey();
+  const replica = await openReplica(place, 'a');
+  await create(replica, key, 'made');
+  const stop = follow(replica);
+  const { walked, mode } = await walk('split');
+  stop();
+  t.same(
+    [mode, ...walked.map(({ step }) => `${step.from}>${step.to}`)],
+    ['split', 'merged>legacy', 'legacy>split'],
+  );
+  t.equal(await place.legacy.name(key), 'made');
+});
+
+t.test('new has a way back to merged only where everything came over merged', async (t) => {
+  const guard = GUARDS.find(({ name }) => name === 'twins-known');
+  const refusal = async () =>
+    await guard?.check({
+      database: place.binding.database,
+      resource: companies,
+      state: await place.state(),
+      step: { from: 'new', to: 'merged', kind: 'plain', direction: 'down' },
+      stateOf: () => undefined,
+      parents: [],
+      children: [],
+    });
+  await place.reset('merged');
+  await place.legacy.put(newKey(), 'old');
+  t.match(await refusal(), { reason: /deleted ones would come back/ });
+  await move();
+  t.equal(await refusal(), null);
+});
+
+t.end();
