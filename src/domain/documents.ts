@@ -25,6 +25,36 @@ export function rowOf(document: Document, places: readonly Place[]): Row {
   return row;
 }
 
+/** The members of a document that no place names, in the nesting in which they are. */
+export function unnamedOf(document: Document, places: readonly Place[]): Document {
+  return without(
+    document,
+    places.map(({ path }) => path),
+  );
+}
+
+/** Puts other members in the place of those that no place names. */
+export function setUnnamed(document: Document, places: readonly Place[], rest: Document): void {
+  const named = places.map(({ path }) => [path, valueAt(document, path)] as const);
+  for (const name of Object.keys(document)) delete document[name];
+  for (const [name, value] of Object.entries(rest)) define(document, name, value);
+  for (const [path, value] of named) if (value !== undefined) setAt(document, path, value);
+}
+
+function without(document: Document, paths: readonly (readonly string[])[]): Document {
+  const left: Document = {};
+  for (const [name, value] of Object.entries(document)) {
+    const below = paths.filter(([first]) => first === name).map(([, ...more]) => more);
+    if (below.some((path) => path.length === 0)) continue;
+    if (below.length === 0 || !isDocument(value)) define(left, name, value);
+    else {
+      const inner = without(value, below);
+      if (Object.keys(inner).length > 0) define(left, name, inner);
+    }
+  }
+  return left;
+}
+
 export function valueAt(document: Value | undefined, path: readonly string[]): Value | undefined {
   let value = document;
   for (const name of path) {

@@ -94,3 +94,12 @@ export const NULL_IS_MISSING: Codec = {
   toSide: (value) => (value === null ? undefined : value),
   fromSide: (value) => value,
 };
+
+/** The fields of a document that no other field names: none of them is null, on both sides. */
+export function restCodec(side: Side): Codec {
+  return {
+    toSide: (value) => (value === null && side === 'legacy' ? {} : value),
+    fromSide: (value) =>
+      typeof value === 'object' && value !== null && Object.keys(value).length === 0 ? null : value,
+  };
+}

@@ -11,6 +11,7 @@ import {
   idCodec,
   NULL_IS_MISSING,
   NUMBERS_AS_TEXT,
+  restCodec,
   type Codec,
 } from './codecs.ts';
 import { conversionOf } from './conversions.ts';
@@ -116,6 +117,7 @@ function codecOf(
   settings: FieldSettings,
   standard: FieldSettings['defaults'][string] | undefined,
 ): Codec | null {
+  if (field.name === settings.rest) return restCodec(side);
   const values = side === 'legacy' ? settings.enums[field.name] : undefined;
   return compose([
     field.as === 'string' ? NUMBERS_AS_TEXT : null,

@@ -1,6 +1,14 @@
 import pLimit from 'p-limit';
 import type { ApiSettings, HttpStoreSettings } from '../../domain/configuration.ts';
-import { isDocument, placesOf, rowOf, setAt, type Document, type Place } from '../../domain/documents.ts';
+import {
+  isDocument,
+  placesOf,
+  rowOf,
+  setAt,
+  unnamedOf,
+  type Document,
+  type Place,
+} from '../../domain/documents.ts';
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { predicate, rowOrder, type Columns } from '../../domain/evaluate.ts';
 import { keyOf } from '../../domain/keys.ts';
@@ -378,7 +386,10 @@ export class HttpTable implements Table {
   }
 
   #row(document: Document): Row {
-    return rowOf(document, this.#places);
+    const row = rowOf(document, this.#places);
+    return this.spec.rest === undefined
+      ? row
+      : { ...row, [this.spec.rest]: unnamedOf(document, this.#places) };
   }
 
   #keyOf(row: Row): Key {
@@ -386,8 +397,10 @@ export class HttpTable implements Table {
   }
 
   #document(row: Row): Document {
-    const document: Document = {};
+    const rest = this.spec.rest === undefined ? undefined : row[this.spec.rest];
+    const document: Document = isDocument(rest) ? { ...rest } : {};
     for (const name of Object.keys(row)) {
+      if (name === this.spec.rest) continue;
       const place = this.#places.find(({ column }) => column.name === name);
       if (place) setAt(document, place.path, row[name]);
       else throw this.#noColumn(name);

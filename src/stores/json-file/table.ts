@@ -1,6 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as timeOrderedId } from 'uuid';
-import { placesOf, rowOf, type Place } from '../../domain/documents.ts';
+import {
+  isDocument,
+  placesOf,
+  rowOf,
+  setUnnamed,
+  unnamedOf,
+  type Document,
+  type Place,
+} from '../../domain/documents.ts';
 import { BanyanError } from '../../domain/errors.ts';
 import { predicate, rowOrder, type Columns } from '../../domain/evaluate.ts';
 import { valueProblem } from '../../domain/json-values.ts';
@@ -126,8 +134,9 @@ export class JsonFileTable implements Table {
       const document = await draft.put(key, undefined, (empty) => {
         for (const place of this.#places)
           if (keyed[place.column.name] !== undefined) writeAt(empty, place, keyed[place.column.name]);
+        this.#writeRest(empty, keyed);
       });
-      return rowOf(document, this.#places);
+      return this.#row(document);
     });
   }
 
@@ -142,8 +151,9 @@ export class JsonFileTable implements Table {
       const document = await draft.put(next, present, (whole) => {
         for (const place of this.#places)
           if (Object.hasOwn(changes, place.column.name)) writeAt(whole, place, changes[place.column.name]);
+        this.#writeRest(whole, changes);
       });
-      return rowOf(document, this.#places);
+      return this.#row(document);
     });
   }
 
@@ -192,6 +202,19 @@ export class JsonFileTable implements Table {
       const staysMissing = value === null && known[name] === undefined && !isNew;
       if (!staysMissing) writeAt(document, place, value);
     }
+    this.#writeRest(document, row);
+  }
+
+  #row(document: Document): Row {
+    const row = rowOf(document, this.#places);
+    return this.spec.rest === undefined
+      ? row
+      : { ...row, [this.spec.rest]: unnamedOf(document, this.#places) };
+  }
+
+  #writeRest(document: Document, row: Row): void {
+    const rest = this.spec.rest === undefined ? undefined : row[this.spec.rest];
+    if (rest !== undefined) setUnnamed(document, this.#places, isDocument(rest) ? rest : {});
   }
 
   async #eachWhere(where: Condition, visit: (row: Row) => boolean, restart: () => void): Promise<void> {
@@ -208,7 +231,7 @@ export class JsonFileTable implements Table {
 
   async #rows(reading: Reading, collection: Collection, ordinals: readonly number[]): Promise<Row[]> {
     const texts = await reading.records(collection, ordinals);
-    return texts.map((text) => rowOf(readDocument(text), this.#places));
+    return texts.map((text) => this.#row(readDocument(text)));
   }
 
   async #read<T>(
@@ -244,6 +267,7 @@ export class JsonFileTable implements Table {
   /** What a file does not check by itself. */
   #check(row: Row): void {
     for (const [name, value] of Object.entries(row)) {
+      if (name === this.spec.rest) continue;
       const column = this.#columns.get(name);
       if (!column) {
         const message = `${this.#asked.title} has no column "${name}"; it has ${[...this.#columns.keys()].join(', ')}`;
