@@ -6,7 +6,7 @@ import type { Database } from '../domain/sql.ts';
 import { differingFields, parseJson, sameValue, type PublicRecord, type Value } from '../domain/values.ts';
 import type { Log } from '../observability/log.ts';
 import { addComparisons, NO_COMPARISONS, type Comparisons } from '../state/comparisons.ts';
-import { countOpen, recordDifferences, type Difference } from '../state/ledger.ts';
+import { countOpen, recordDifferences, settle, type Difference } from '../state/ledger.ts';
 import type { Answer } from './idempotency.ts';
 
 /** Runs under way on the other side at the same time, and waiting for it; beyond that requests go uncompared, counted. */
@@ -71,7 +71,9 @@ export class OperationComparer {
 
   private async run(compared: ComparedAnswer): Promise<void> {
     const { settings, request } = compared;
-    const difference = await this.differenceOf(compared);
+    const key = createHash('sha256').update(request).digest('hex').slice(0, 16);
+    const difference = await this.differenceOf(key, compared);
+    if (!difference) await this.settle(settings, key);
     await this.count(settings, { compared: 1, differed: difference ? 1 : 0 });
     if (!difference) return;
     const { fields } = difference;
@@ -84,13 +86,10 @@ export class OperationComparer {
     );
   }
 
-  private async differenceOf({
-    settings,
-    request,
-    answer,
-    other,
-  }: ComparedAnswer): Promise<Difference | null> {
-    const key = createHash('sha256').update(request).digest('hex').slice(0, 16);
+  private async differenceOf(
+    key: string,
+    { settings, answer, other }: ComparedAnswer,
+  ): Promise<Difference | null> {
     try {
       return judge(key, settings.compare.ignore, answer, await other());
     } catch (error) {
@@ -110,6 +109,13 @@ export class OperationComparer {
     const name = operationName(settings);
     if ((await countOpen(this.database(), name)) >= LEDGER) return;
     await recordDifferences(this.database(), name, [difference], { name: 'shadow', runId: null });
+  }
+
+  /** What differed before, and does no longer. */
+  private async settle(settings: OperationSettings, key: string): Promise<void> {
+    await settle(this.database(), operationName(settings), { keys: [key] }, 'comparison').catch(
+      () => undefined,
+    );
   }
 
   private async count(settings: OperationSettings, counts: Partial<Comparisons>): Promise<void> {

@@ -56,8 +56,11 @@ export async function runWrite(runtime: ResourceRuntime, asked: WriteRequest): P
   for (;;) {
     const permit = await routes.beginWrite(resource.name, Math.max(0, until - performance.now()));
     const plan = decidePlan(request.verb, permit.state.mode, resource.settings) as WritePlan;
+    if (request.only && plan.side !== request.only) {
+      permit.end();
+      throw elsewhere(resource.name, plan.side);
+    }
     try {
-      if (request.only && plan.side !== request.only) throw elsewhere(resource.name, plan.side);
       const result = await PERFORM[plan.mark](runtime, plan, request, permit);
       permit.end();
       await noteWrite(runtime, request.verb);

@@ -1,3 +1,4 @@
+import { readOperationStatus } from '../../control/operation-status.ts';
 import { readReplicaStatus } from '../../control/replica-status.ts';
 import { readResourceStatus, type ResourceStatus } from '../../control/resource-status.ts';
 import type { ResourceState } from '../../domain/words.ts';
@@ -7,6 +8,7 @@ import { readWanted } from '../../state/wanted.ts';
 import type { CommandModule } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Session } from '../session.ts';
+import { operationLines } from '../status/operations.ts';
 import { replicaLines } from '../status/replicas.ts';
 import { resourceLines } from '../status/resource.ts';
 import { overview } from '../status/overview.ts';
@@ -22,11 +24,16 @@ export const run: CommandModule['run'] = async (invocation, [name]) =>
     const resources = await statusOf(session, states);
     const unregistered = name === undefined ? unknownYet(session, states) : [];
     const replicas = await readReplicaStatus(session.database, states);
+    const operations =
+      name === undefined
+        ? await readOperationStatus(session.database, session.binding.snapshot.operations)
+        : [];
     const differing = name === undefined ? undefined : await openDifferences(session.database, name, LISTED);
     const document = {
       file: { path: file, hash },
       resources,
       unregistered,
+      operations,
       replicas,
       ...(differing && { differing }),
     };
@@ -39,6 +46,7 @@ export const run: CommandModule['run'] = async (invocation, [name]) =>
         (other) =>
           `${other} is not registered yet: run "banyan migrate", or start the gateway with this file`,
       ),
+      ...operationLines(terminal, operations),
       '',
       ...replicaLines(terminal, replicas, hash),
     ];

@@ -1,0 +1,263 @@
+import { createServer, type IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { resolve } from 'node:path';
+import t from 'tap';
+import { modeOf, moveByFile, send } from '../harness/api.ts';
+import { ROOT } from '../harness/postgres.ts';
+import { until } from '../harness/wait.ts';
+import { call } from '../cli/place.ts';
+import { startCallers } from './place.ts';
+
+const modules = resolve(ROOT, 'test/callers/operations');
+
+/** The compliance engine as a service; `answer` is what it says to all. */
+const service = {
+  answer: { status: 200, body: '{}' },
+  asked: [] as { url: string; body: string; request: IncomingMessage }[],
+};
+const server = createServer((request, response) => {
+  let body = '';
+  request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+  request.on('end', () => {
+    service.asked.push({ url: request.url ?? '', body, request });
+    if (service.answer.status === 0) return void request.socket.destroy();
+    response
+      .writeHead(service.answer.status, { 'content-type': 'application/json' })
+      .end(service.answer.body);
+  });
+});
+await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+t.teardown(() => void server.close().closeAllConnections());
+const serviceUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/engine`;
+
+const TENANTS = [
+  [
+    /(path: \/api\/companies\n    mode: legacy\n)/,
+    '$1    tenant: { field: sector, claim: org }\n    audit: true\n',
+  ],
+  [/(path: \/api\/leads\n    mode: legacy\n)/, '$1    tenant: { field: source, claim: org }\n'],
+] as const;
+
+const place = await startCallers(
+  t,
+  TENANTS,
+  `  score:
+    path: /api/v1/compliance/:rule/score
+    method: POST
+    mode: legacy
+    safe: true
+    legacy: { module: ${modules}/score.ts }
+    new: { upstream: '\${SCORE_URL}', timeout: 2s }
+    compare: { ignore: [at] }
+  adopt-lead:
+    path: /api/companies/:id/adopt
+    method: POST
+    module: ${modules}/adopt-lead.ts
+    resources: [companies, leads]
+`,
+  { SCORE_URL: serviceUrl },
+);
+const { gateway, config, sides } = place;
+const ada = await place.as({ sub: 'ada', org: 'acme' });
+const score = async (amount: unknown = 5) =>
+  await ada('POST', '/api/v1/compliance/k%2Fyc/score?strict=1', { amount });
+
+/** Saves the file with the operation in another mode, and waits until it is in force. */
+async function setMode(mode: string): Promise<void> {
+  await config.write(config.text.replace(/(compliance\/:rule\/score\n.*\n    mode: )\w+/, `$1${mode}`));
+  await until(async () => (await status()).operations[0].mode === mode && (await inForce()), {
+    what: `score is in mode ${mode}`,
+  });
+}
+
+async function inForce(): Promise<boolean> {
+  const { file, replicas } = await status();
+  return replicas[0].file.hash === file.hash;
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+async function status(): Promise<any> {
+  const env = {
+    ...sides.env,
+    OIDC_ISSUER: place.issuer.url,
+    SCORE_URL: serviceUrl,
+    BANYAN_CONFIG: config.file,
+  };
+  const { out } = await call(['status', '--json'], env, ROOT);
+  return JSON.parse(out);
+}
+
+const compared = async (n: number) =>
+  await until(
+    async () => {
+      const [operation] = (await status()).operations;
+      return operation.comparisons.compared >= n && operation;
+    },
+    { what: `${n} comparisons`, every: 100 },
+  );
+
+const LOCAL = { rule: 'k/yc', risk: 'low', for: 'ada', at: 'module' };
+
+t.test(
+  'N4: a local module answers first, then both are compared, then the service, at the same URL',
+  async (t) => {
+    const first = await score();
+    t.match([first.status, first.body, first.servedBy], [200, LOCAL, 'legacy']);
+    t.equal(service.asked.length, 0);
+
+    await setMode('shadow');
+    service.answer = { status: 200, body: JSON.stringify({ ...LOCAL, risk: 'middling' }) };
+    t.same((await score()).body, LOCAL, 'the client gets what he always got');
+    const operation = await compared(1);
+    t.match(operation, { comparisons: { compared: 1, differed: 1 }, differences: { open: 1 } });
+    t.match(operation.differences.first[0], { kind: 'different', fields: ['risk'] });
+
+    service.answer = { status: 500, body: '{}' };
+    t.same((await score(7)).body, LOCAL, 'nor does he notice that the service fails');
+    t.match((await compared(2)).differences, { open: 2, first: [{}, {}] });
+
+    service.answer = { status: 200, body: JSON.stringify({ ...LOCAL, at: 'service' }) };
+    await score();
+    await score(7);
+    t.match(
+      await compared(4),
+      { comparisons: { compared: 4, differed: 2 }, differences: { open: 0 } },
+      'settled',
+    );
+
+    await setMode('new');
+    const last = await score();
+    t.match([last.status, last.body, last.servedBy], [200, { ...LOCAL, at: 'service' }, 'new']);
+    const asked = service.asked.at(-1);
+    t.equal(asked?.url, '/engine/api/v1/compliance/k%2Fyc/score?strict=1', 'path and query as they came');
+    t.match(asked?.request.headers, { authorization: /^Bearer /, 'x-request-id': /.+/ });
+    t.equal(asked?.body, '{"amount":5}');
+  },
+);
+
+t.test('N4: what the service refuses is its word, and what it breaks has a name', async (t) => {
+  await setMode('new');
+  const refusal = { code: 'unknown-rule', hint: 1 };
+  service.answer = { status: 422, body: JSON.stringify(refusal) };
+  const refused = await score();
+  t.same([refused.status, refused.body], [422, refusal]);
+  for (const [answer, code, status] of [
+    [{ status: 500, body: 'a stack' }, 'service-failed', 502],
+    [{ status: 200, body: '<html>' }, 'service-failed', 502],
+    [{ status: 0, body: '' }, 'upstream-unreachable', 502],
+  ] as const) {
+    service.answer = answer;
+    const failed = await score();
+    t.match([failed.status, failed.body.error.code], [status, code]);
+    t.notMatch(JSON.stringify(failed.body), 'a stack');
+  }
+  await setMode('legacy');
+  t.same((await score()).body, LOCAL, 'and the way back is one word too');
+  t.match((await score('much')).body.error, { code: 'validation-failed' });
+});
+
+t.test('an operation without a token is refused before anything runs', async (t) => {
+  const answer = await send(gateway.url, 'POST', '/api/v1/compliance/x/score', { amount: 1 });
+  t.match([answer.status, answer.body.error.code], [401, 'token-missing']);
+});
+
+interface Pair {
+  company: string;
+  lead: string;
+}
+
+async function pair(of = ada): Promise<Pair> {
+  const company = await of('POST', '/api/companies', { name: 'c' });
+  const lead = await of('POST', '/api/leads', { name: 'l' });
+  return { company: company.body.data.id, lead: lead.body.data.id };
+}
+
+const adopt = async ({ company, lead }: Pair, more: object = {}, headers?: Record<string, string>) =>
+  await ada('POST', `/api/companies/${company}/adopt`, { lead, ...more }, headers);
+
+for (const mode of ['legacy', 'live']) {
+  t.test(`in mode ${mode} a handler works on its caller's records, and no others`, async (t) => {
+    for (const resource of ['companies', 'leads']) {
+      for (const next of mode === 'legacy' ? [] : ['dual-write', 'shadow', 'live'])
+        await moveByFile(config, sides.new, resource, next);
+      t.equal(await modeOf(sides.new, resource), mode);
+    }
+    const bob = await place.as({ sub: 'bob', org: 'globex' });
+    const [mine, theirs] = [await pair(), await pair(bob)];
+    const done = await adopt(mine, {}, { 'idempotency-key': `adopt-${mode}` });
+    t.equal(done.status, 200, JSON.stringify(done.body));
+    const side = mode === 'legacy' ? 'legacy' : 'new';
+    t.match(done.body.data, {
+      employees: 1,
+      leads: 1,
+      by: 'ada',
+      key: `adopt-${mode}`,
+      side,
+      transaction: side === 'new',
+    });
+    t.notMatch(done.body.data.seenInLegacy, ['globex'], 'also on a side that he asks for by name');
+    const again = await adopt(mine, {}, { 'idempotency-key': `adopt-${mode}` });
+    t.same(again.body, done.body, 'a repeat gets the same answer');
+    t.equal((await ada('GET', `/api/companies/${mine.company}`)).body.data.employees, 1, 'and is done once');
+
+    const foreign = await adopt({ company: theirs.company, lead: mine.lead });
+    t.match([foreign.status, foreign.body.error.code], [404, 'not-found']);
+    const lead = await adopt({ company: mine.company, lead: theirs.lead });
+    t.match([lead.status, lead.body.error.code], [404, 'not-found']);
+    t.match((await bob('GET', `/api/leads/${theirs.lead}`)).body.data, { companyId: null });
+    const stranger = await place.as({ sub: 'eve' });
+    const none = await stranger('POST', `/api/companies/${mine.company}/adopt`, { lead: mine.lead });
+    t.match([none.status, none.body.error.code], [403, 'claim-missing']);
+  });
+}
+
+t.test('on the new side a failure undoes all of it', async (t) => {
+  const mine = await pair();
+  t.match((await adopt(mine, { fail: true })).body.error, { code: 'constraint-violated' });
+  t.match((await ada('GET', `/api/leads/${mine.lead}`)).body.data, { companyId: null });
+  t.match((await ada('GET', `/api/companies/${mine.company}`)).body.data, { employees: null });
+  const audited = await sides.new.query(
+    `SELECT action FROM banyan.audit WHERE details->>'key' = $1 ORDER BY id`,
+    [mine.company],
+  );
+  t.same(audited, [{ action: 'record-created' }], 'nor is it in the audit log');
+});
+
+/** A moment at which a handler waits: it has come there, and goes on when it is let. */
+async function gate() {
+  let arrived = () => {};
+  let open = () => {};
+  const reached = new Promise<void>((done) => (arrived = done));
+  const opened = new Promise<void>((done) => (open = done));
+  const waiting = createServer((_request, response) => {
+    arrived();
+    void opened.then(() => response.end());
+  });
+  await new Promise<void>((done) => waiting.listen(0, '127.0.0.1', done));
+  const url = `http://127.0.0.1:${(waiting.address() as AddressInfo).port}`;
+  return { url, reached, open, close: () => void waiting.close().closeAllConnections() };
+}
+
+for (const when of ['before', 'between'] as const) {
+  t.test(
+    `an operation that a switch overtakes ${when} its writes is done once, and as a whole`,
+    async (t) => {
+      for (const resource of ['companies', 'leads'])
+        if ((await modeOf(sides.new, resource)) === 'live')
+          await moveByFile(config, sides.new, resource, 'shadow');
+      const mine = await pair();
+      const stop = await gate();
+      t.teardown(stop.close);
+      const running = adopt(mine, { wait: { when, url: stop.url } });
+      await stop.reached;
+      for (const resource of ['companies', 'leads']) await moveByFile(config, sides.new, resource, 'live');
+      stop.open();
+      const done = await running;
+      t.equal(done.status, 200, JSON.stringify(done.body));
+      // What has written nothing begins anew where the records are now; what has goes on there.
+      t.equal(done.servedBy, when === 'before' ? 'new' : 'legacy');
+      t.match((await ada('GET', `/api/companies/${mine.company}`)).body.data, { employees: 1 });
+      t.match((await ada('GET', `/api/leads/${mine.lead}`)).body.data, { companyId: mine.company });
+    },
+  );
+}
