@@ -1,8 +1,8 @@
 import type { ListQuery } from '../domain/query.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, ResourceState, Route, Side } from '../domain/words.ts';
-import { listMerged } from '../replication/merged-list.ts';
-import { readMerged, readSplit } from '../replication/places.ts';
+import { listLegacys, listMerged } from '../replication/merged-list.ts';
+import { readMerged } from '../replication/places.ts';
 import type { BoundResource } from '../replication/resource.ts';
 
 /** How one route answers reads. */
@@ -24,19 +24,18 @@ const by = (side: Side): ReadRoute => ({
   list: async (resource, query) => await resource[side].list(query),
 });
 
+const both = (side: Route, list: typeof listMerged): ReadRoute => ({
+  get: async (resource, key, { generation }) => ({
+    found: (await readMerged(resource, generation, [key])).get(key),
+    side,
+  }),
+  list: async (resource, query, { generation }) => await list(resource, generation, query),
+});
+
 /** One row per route; nothing else knows how the sides are joined. */
 export const ROUTES: Readonly<Record<Route, ReadRoute>> = {
   legacy: by('legacy'),
   new: by('new'),
-  split: {
-    get: async (resource, key) => ({ found: (await readSplit(resource, [key])).get(key), side: 'split' }),
-    list: async (resource, query) => await resource.legacy.list(query),
-  },
-  merged: {
-    get: async (resource, key, { generation }) => ({
-      found: (await readMerged(resource, generation, [key])).get(key),
-      side: 'merged',
-    }),
-    list: async (resource, query, { generation }) => await listMerged(resource, generation, query),
-  },
+  split: both('split', listLegacys),
+  merged: both('merged', listMerged),
 };

@@ -93,10 +93,28 @@ export async function countMerged(
 ): Promise<number> {
   const of = { resource: resource.name, generation };
   const { fresh, parts } = await inOneSnapshot(resource, of, (side) => side.count(where ?? undefined));
+  return await countParts(resource, parts, where, fresh);
+}
+
+/** Exact number of legacy's own records that hold for a condition, in `split`. */
+export async function countLegacys(
+  resource: BoundResource,
+  generation: number,
+  where: Condition | null,
+): Promise<number> {
+  const of = { resource: resource.name, generation };
+  const parts = partsOf(resource, await readCheckpoint(resource.database, of));
+  return await countParts(resource, parts, where, 0);
+}
+
+async function countParts(
+  { legacy }: BoundResource,
+  parts: readonly Part[],
+  where: Condition | null,
+  first: number,
+): Promise<number> {
   const counts = await Promise.all(
-    parts.map(
-      async (part) => part.sign * (await resource.legacy.count(both(where, part.where) ?? undefined)),
-    ),
+    parts.map(async (part) => part.sign * (await legacy.count(both(where, part.where) ?? undefined))),
   );
-  return counts.reduce((sum, count) => sum + count, fresh);
+  return counts.reduce((sum, count) => sum + count, first);
 }

@@ -4,8 +4,8 @@ import { agreementOf, compareRecords } from '../domain/order.ts';
 import { afterRow, type Condition, type ListQuery, type SortBy } from '../domain/query.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
-import { takenOver } from '../state/moved.ts';
-import { both, countMerged } from './legacy-share.ts';
+import { anyTakenOver, takenOver } from '../state/moved.ts';
+import { both, countLegacys, countMerged } from './legacy-share.ts';
 import type { BoundResource } from './resource.ts';
 
 /** Records of legacy that one request asks for, at the most, where a stretch of it was moved or deleted. */
@@ -29,6 +29,29 @@ export async function listMerged(
 ): Promise<{ records: PublicRecord[]; total: number | null }> {
   const merge = new Merge(resource, generation, query.sort);
   const total = query.total ? countMerged(resource, generation, query.where) : null;
+  return await read(merge, query, total);
+}
+
+/**
+ * A page of `split`: legacy's own records. A copy that a way back to legacy has left there of a record of new is not its
+ * own (M7).
+ */
+export async function listLegacys(
+  resource: BoundResource,
+  generation: number,
+  query: ListQuery,
+): Promise<{ records: PublicRecord[]; total: number | null }> {
+  const of = { resource: resource.name, generation };
+  if (!(await anyTakenOver(resource.database, of))) return await resource.legacy.list(query);
+  const total = query.total ? countLegacys(resource, generation, query.where) : null;
+  return await read(new LegacyOnly(resource, generation, query.sort), query, total);
+}
+
+async function read(
+  merge: Merge,
+  query: ListQuery,
+  total: Promise<number> | null,
+): Promise<{ records: PublicRecord[]; total: number | null }> {
   // Awaited below; until then a failure must not count as unhandled.
   total?.catch(() => undefined);
   const where = await merge.skip(query.where, query.offset);
@@ -40,16 +63,26 @@ export async function listMerged(
 const END = Symbol('end');
 
 class Merge {
-  private readonly resource: BoundResource;
-  private readonly generation: number;
+  protected readonly resource: BoundResource;
+  protected readonly generation: number;
   private readonly sort: SortBy[];
-  private readonly bytewise: boolean;
+  /** Text goes by its bytes; asked for where both sides have to agree on it. */
+  protected bytewise: boolean;
 
   constructor(resource: BoundResource, generation: number, sort: SortBy[]) {
     this.resource = resource;
     this.generation = generation;
     this.sort = sort;
-    this.bytewise = refuseUnordered(resource, sort);
+    this.bytewise = this.agreeOn(sort);
+  }
+
+  protected agreeOn(sort: SortBy[]): boolean {
+    return refuseUnordered(this.resource, sort);
+  }
+
+  /** New's page. */
+  protected async fresh(where: Condition | null, limit: number): Promise<PublicRecord[]> {
+    return await this.list('new', where, limit);
   }
 
   /** The condition under which the list begins after so many records. */
@@ -71,7 +104,7 @@ class Merge {
     const old = new LegacyStretch(resource, this.generation, (size, last) =>
       this.list('legacy', last ? both(where, this.after(last)) : where, size),
     );
-    const askNew = async () => await this.list('new', where, limit);
+    const askNew = async () => await this.fresh(where, limit);
     let [fresh] = await Promise.all([askNew(), old.more(limit)]);
     for (let size = limit; ;) {
       const isFresh = (key: Key) => fresh.some((record) => resource.mapping.keyOf(record) === key);
@@ -90,7 +123,7 @@ class Merge {
   }
 
   /** What is certain: both sources are known up to its end. */
-  private merged(old: LegacyStretch, fresh: readonly PublicRecord[], limit: number): PublicRecord[] {
+  protected merged(old: LegacyStretch, fresh: readonly PublicRecord[], limit: number): PublicRecord[] {
     const { mapping } = this.resource;
     const keys = new Set(fresh.map((record) => mapping.keyOf(record)));
     const all = [...fresh, ...old.visible.filter((record) => !keys.has(mapping.keyOf(record)))];
@@ -125,6 +158,21 @@ class Merge {
   private compare(a: PublicRecord, b: PublicRecord): number {
     const typeOf = (field: string) => this.resource.mapping.field(field)?.type as ValueType;
     return compareRecords(this.sort, typeOf, a, b);
+  }
+}
+
+/** The same with nothing of new: in legacy's own order. */
+class LegacyOnly extends Merge {
+  protected override agreeOn(): boolean {
+    return false;
+  }
+
+  protected override fresh(): Promise<PublicRecord[]> {
+    return Promise.resolve([]);
+  }
+
+  protected override merged(old: LegacyStretch): PublicRecord[] {
+    return [...old.visible];
   }
 }
 

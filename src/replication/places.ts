@@ -48,32 +48,58 @@ abstract class JoinedPlace implements WritePlace {
     });
   }
 
-  abstract get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>>;
-  abstract update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null>;
-  abstract remove(key: Key, only?: FieldValue | null): Promise<boolean>;
-}
-
-/** `split`: legacy keeps what it has, new has what was created since; nothing moves. */
-export class SplitPlace extends JoinedPlace {
   async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
-    return await readSplit(this.resource, keys);
+    return await readMerged(this.resource, this.generation.generation, keys);
   }
 
   async update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null> {
-    return await this.first((side) => side.update(key, changes, only));
+    const change = async (side: RecordSide) => await side.update(key, changes, only);
+    const changed = await this.inNew(key, change);
+    return changed === LEGACYS ? await this.updateLegacys(key, change, only) : changed;
   }
 
   async remove(key: Key, only?: FieldValue | null): Promise<boolean> {
-    return await this.first((side) => side.remove(key, only));
+    const remove = async (side: RecordSide) => await side.remove(key, only);
+    const removed = await this.inNew(key, remove);
+    return removed === LEGACYS ? await this.removeLegacys(key, remove, only) : removed;
   }
 
-  /** Legacy, and new where legacy has no such record. */
-  private async first<T>(work: (side: RecordSide) => Promise<T>): Promise<T> {
-    this.side = 'legacy';
-    const done = await work(this.resource.legacy);
-    if (done) return done;
+  /** M2: new first, and what it has or has deleted is its own; only then legacy is somebody to ask. */
+  private async inNew<T>(key: Key, work: (side: RecordSide) => Promise<T>): Promise<T | typeof LEGACYS> {
     this.side = 'new';
-    return await work(this.resource.new);
+    const done = await work(this.resource.new);
+    if (done) return done;
+    const taken = (await takenOver(this.resource.database, this.generation, [key])).get(key);
+    if (!taken) return LEGACYS;
+    // Moved since: once more. Deleted: that is the answer.
+    return taken.deleted ? done : await work(this.resource.new);
+  }
+
+  protected abstract updateLegacys(
+    key: Key,
+    change: (side: RecordSide) => Promise<PublicRecord | null>,
+    only?: FieldValue | null,
+  ): Promise<PublicRecord | null>;
+  protected abstract removeLegacys(
+    key: Key,
+    remove: (side: RecordSide) => Promise<boolean>,
+    only?: FieldValue | null,
+  ): Promise<boolean>;
+}
+
+/** The record is legacy's, if anybody's. */
+const LEGACYS = Symbol('legacy');
+
+/** `split`: legacy keeps what it has, new has what was created since; nothing moves. */
+export class SplitPlace extends JoinedPlace {
+  protected async updateLegacys(_key: Key, change: (side: RecordSide) => Promise<PublicRecord | null>) {
+    this.side = 'legacy';
+    return await change(this.resource.legacy);
+  }
+
+  protected async removeLegacys(_key: Key, remove: (side: RecordSide) => Promise<boolean>) {
+    this.side = 'legacy';
+    return await remove(this.resource.legacy);
   }
 }
 
@@ -90,30 +116,24 @@ export class MergedPlace extends JoinedPlace {
     this.syncParents = syncParents;
   }
 
-  async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
-    return await readMerged(this.resource, this.generation.generation, keys);
-  }
-
-  async update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null> {
-    const change = async (side: RecordSide) => await side.update(key, changes, only);
-    const changed = await change(this.resource.new);
-    if (changed) return changed;
-    const record = await this.unmoved(key, only);
-    if (record === 'moved') return await change(this.resource.new);
+  protected async updateLegacys(
+    key: Key,
+    change: (side: RecordSide) => Promise<PublicRecord | null>,
+    only?: FieldValue | null,
+  ): Promise<PublicRecord | null> {
+    const record = await this.legacys(key, only);
     return record && (await this.moveAnd(key, record, change));
   }
 
-  async remove(key: Key, only?: FieldValue | null): Promise<boolean> {
-    if (await this.resource.new.remove(key, only)) return true;
-    const record = await this.unmoved(key, only);
-    if (record === 'moved') return await this.resource.new.remove(key, only);
-    return record !== null && (await this.bury(key, only));
+  protected async removeLegacys(
+    key: Key,
+    remove: (side: RecordSide) => Promise<boolean>,
+    only?: FieldValue | null,
+  ): Promise<boolean> {
+    return (await this.legacys(key, only)) !== null && (await this.bury(key, remove));
   }
 
-  /** Legacy's record where new has not taken it over; `moved`: somebody was faster; null: there is none. */
-  private async unmoved(key: Key, only?: FieldValue | null): Promise<PublicRecord | 'moved' | null> {
-    const taken = (await takenOver(this.resource.database, this.generation, [key])).get(key);
-    if (taken) return taken.deleted ? null : 'moved';
+  private async legacys(key: Key, only?: FieldValue | null): Promise<PublicRecord | null> {
     const record = (await this.resource.legacy.get([key])).get(key);
     return record && (!only || sameValue(record[only.field], only.value)) ? record : null;
   }
@@ -157,7 +177,7 @@ export class MergedPlace extends JoinedPlace {
   }
 
   /** A delete need not bring the record to new first: it leaves a tombstone there, and a mark for the way back. */
-  private async bury(key: Key, only?: FieldValue | null): Promise<boolean> {
+  private async bury(key: Key, remove: (side: RecordSide) => Promise<boolean>): Promise<boolean> {
     const { resource, generation } = this;
     reach('move.read');
     return await resource.database.transaction(async (sql) => {
@@ -169,7 +189,7 @@ export class MergedPlace extends JoinedPlace {
       if (mine.has(key)) return true;
       // Somebody has moved or deleted it while legacy was read.
       await endMove(sql);
-      return await resource.new.within(sql).remove(key, only);
+      return await remove(resource.new.within(sql));
     });
   }
 }
@@ -181,19 +201,8 @@ function overtaken({ name }: BoundResource): BanyanError {
   );
 }
 
-/** Records by key in `split`: legacy's, and new's where legacy has none. */
-export async function readSplit(
-  resource: BoundResource,
-  keys: readonly Key[],
-): Promise<Map<Key, PublicRecord>> {
-  const found = await resource.legacy.get(keys);
-  const missing = keys.filter((key) => !found.has(key));
-  for (const [key, record] of await resource.new.get(missing)) found.set(key, record);
-  return found;
-}
-
 /**
- * Records by key in `merged`: new's; legacy's where new has neither the record nor a tombstone. New is asked first:
+ * Records by key in `split` and `merged`: new's; legacy's where new has neither the record nor a tombstone. New is asked first:
  * what it says is the moment of the read, and legacy is not written for keys that it does not know.
  */
 export async function readMerged(

@@ -27,6 +27,15 @@ export async function takenOver(
   return new Map(rows.map(({ key, deleted }) => [key, { deleted: deleted === 'true' }]));
 }
 
+/** Whether legacy may hold anything that is new's. */
+export async function anyTakenOver(sql: Sql, { resource, generation }: Generation): Promise<boolean> {
+  const { rows } = await sql.query(
+    'SELECT 1 FROM banyan.moved WHERE resource = $1 AND generation = $2::int LIMIT 1',
+    [resource, generation],
+  );
+  return rows.length > 0;
+}
+
 /**
  * M3: inside a transaction that moves: makes sure that the mode is still the one under which legacy was read, and stays so
  * until it commits, and says that what follows is a move, which the triggers do not mark. Legacy may have been written
