@@ -229,9 +229,10 @@ function refuseUnordered(
     const own = [legacy, fresh].find(({ store }) => !store.capabilities.bytewiseText);
     if (agreement === 'bytewise' && !own) bytewise = true;
     else {
-      const why = own
-        ? `the ${own.side} store "${own.store.name}" sorts it in an order of its own`
-        : 'it has no order';
+      const why =
+        agreement === 'bytewise' && own
+          ? `the ${own.side} store "${own.store.name}" sorts it in an order of its own`
+          : 'it has no order';
       const message = `while ${name} is read from both sides it cannot be sorted by "${field}": ${why}`;
       throw new BanyanError('invalid-query', message, { details: { problems: [message] } });
     }
