@@ -5,7 +5,7 @@ import { Listener } from '../postgres/listener.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import type { Syncer } from '../replication/syncer.ts';
 import { forgetOldAttempts } from '../state/idempotency.ts';
-import { heartbeat, type ReplicaIdentity } from '../state/replicas.ts';
+import { contestName, heartbeat, rivalOf, type ReplicaIdentity } from '../state/replicas.ts';
 import type { Coordinator } from './coordinator.ts';
 import { Jobs } from './jobs.ts';
 import type { Requests } from './requests.ts';
@@ -38,6 +38,8 @@ export class ControlLoop {
   private pursuing: Promise<void> | null = null;
   private readonly lastAt = { chores: -Infinity, heartbeat: -Infinity, cleaning: performance.now() };
   private closed = false;
+  /** The process of the same name that was last found. */
+  private rival: string | null = null;
   /** Whether the last look reached the control database. */
   connected = true;
 
@@ -117,10 +119,7 @@ export class ControlLoop {
 
   private async doChores(): Promise<void> {
     const { database, identity, routes, resources } = this.options;
-    if (this.isDue('heartbeat') && !(await heartbeat(database, identity))) {
-      // Somebody took this replica off: it is a stranger until it registers again (R17).
-      await routes.register();
-    }
+    if (this.isDue('heartbeat') && !(await heartbeat(database, identity))) await this.registerAgain();
     if (!this.isDue('chores')) return;
     this.pursuing ??= this.pursue().finally(() => (this.pursuing = null));
     for (const { resource, syncer } of resources()) {
@@ -128,6 +127,25 @@ export class ControlLoop {
       if (state && MODES[state.mode].marks) this.jobs.offer(resource, state, syncer);
     }
     if (this.isDue('cleaning')) await forgetOldAttempts(database);
+  }
+
+  /**
+   * Somebody took this replica off: it is a stranger until it registers again (R17). If that was another process of the
+   * same name, it will do the same: neither can be relied on, and no switch that needs its word ends well.
+   */
+  private async registerAgain(): Promise<void> {
+    const { database, identity, routes, log } = this.options;
+    const rival = await rivalOf(database, identity);
+    await routes.register();
+    if (!rival) return;
+    await contestName(database, identity);
+    const other = `${rival.host} ${rival.pid}`;
+    if (other === this.rival) return;
+    this.rival = other;
+    log.error(
+      { replica: identity.name, other },
+      'another process has the same replica name, and they take each other off; give each its own server.replica',
+    );
   }
 
   private async pursue(): Promise<void> {

@@ -12,6 +12,8 @@ export interface ReplicaStatus {
   seenAt: string;
   /** Whether it was seen in the last ten seconds. */
   fresh: boolean;
+  /** Whether another process has the same name: they take each other off. */
+  contested: boolean;
   /** What it said last of each resource. `behind`: the resource has moved on since. */
   acknowledged: { resource: ResourceName; epoch: number; mode: string; route: string; behind: boolean }[];
   /** Null before it has taken a file. */
@@ -35,7 +37,7 @@ export async function readReplicaStatus(
   const acks = await Promise.all(
     states.map(async (state) => ({ state, acks: await listAcks(database, state.resource) })),
   );
-  return replicas.map(({ name, host, pid, startedAt, seenAt, fresh }) => {
+  return replicas.map(({ name, host, pid, startedAt, seenAt, fresh, contested }) => {
     const file = files.find(({ replica }) => replica === name);
     const others = files.filter(({ hash }) => file && hash !== file.hash).map(({ replica }) => replica);
     return {
@@ -45,6 +47,7 @@ export async function readReplicaStatus(
       startedAt: canonicalTimestamp(startedAt) ?? startedAt,
       seenAt: canonicalTimestamp(seenAt) ?? seenAt,
       fresh,
+      contested,
       acknowledged: acks.flatMap(({ state, acks: ofResource }) =>
         ofResource
           .filter(({ replica }) => replica === name)

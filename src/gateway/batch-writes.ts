@@ -10,6 +10,7 @@ import { isWithin, tenantOf } from './access.ts';
 import { noteWrite } from './kept-answer.ts';
 import { decidePlan, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
+import { waitForSecondary } from './secondary.ts';
 import { auditWrite } from './write-audit.ts';
 import { lateAnswer, nothingSent, stampTouched, stillInTime } from './writes.ts';
 
@@ -114,15 +115,7 @@ async function answer(
     'record' in outcome ? [runtime.resource.mapping.keyOf(outcome.record)] : [],
   );
   if (!plan.waitForSecondary || keys.length === 0) return { outcomes, side: plan.side, secondary: null };
-  const synced = await runtime.syncer.syncNow(keys).then(
-    (result) => new Set(result.synced),
-    () => new Set<Key>(),
-  );
-  return {
-    outcomes,
-    side: plan.side,
-    secondary: keys.every((key) => synced.has(key)) ? 'in-sync' : 'behind',
-  };
+  return { outcomes, side: plan.side, secondary: await waitForSecondary(runtime, plan.side, keys) };
 }
 
 type Perform = (runtime: ResourceRuntime, plan: WritePlan, request: BatchRequest) => Promise<CreateOutcome[]>;

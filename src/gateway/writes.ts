@@ -13,6 +13,7 @@ import { noteWrite } from './kept-answer.ts';
 import { decidePlan, type Verb, type WritePlan } from './plan.ts';
 import { placeOf } from './places.ts';
 import type { ResourceRuntime } from './runtime.ts';
+import { waitForSecondary } from './secondary.ts';
 import { auditWrite } from './write-audit.ts';
 
 /** A write as the client asked for it. */
@@ -67,7 +68,9 @@ export async function runWrite(runtime: ResourceRuntime, asked: WriteRequest): P
       await auditWrite(runtime, request.caller, request.verb, [resource.mapping.keyOf(result.record)]);
       return {
         ...result,
-        secondary: plan.waitForSecondary ? await waitForSecondary(runtime, result.record) : null,
+        secondary: plan.waitForSecondary
+          ? await waitForSecondary(runtime, plan.side, [resource.mapping.keyOf(result.record)])
+          : null,
       };
     } catch (error) {
       const unknown = isBanyanError(error) && error.outcome === 'unknown';
@@ -264,17 +267,4 @@ export function stampTouched({ resource }: ResourceRuntime, record: PublicRecord
     if (field.touched && result[field.name] === undefined) result[field.name] = new Date().toISOString();
   }
   return result;
-}
-
-async function waitForSecondary(
-  runtime: ResourceRuntime,
-  record: PublicRecord,
-): Promise<'in-sync' | 'behind'> {
-  const key = runtime.resource.mapping.keyOf(record);
-  try {
-    const { synced } = await runtime.syncer.syncNow([key]);
-    return synced.includes(key) ? 'in-sync' : 'behind';
-  } catch {
-    return 'behind';
-  }
 }

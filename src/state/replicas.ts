@@ -23,6 +23,8 @@ export interface Replica extends ReplicaIdentity {
   seenAt: string;
   /** Whether it was seen in the last ten seconds. */
   fresh: boolean;
+  /** Whether another process took its name in the last ten seconds: they take each other off. */
+  contested: boolean;
 }
 
 /**
@@ -90,6 +92,25 @@ export async function heartbeat(sql: Sql, identity: ReplicaIdentity): Promise<bo
   return rowCount > 0;
 }
 
+/** The process that has registered under this one's name; null: nobody has, somebody took this one off. */
+export async function rivalOf(
+  sql: Sql,
+  identity: ReplicaIdentity,
+): Promise<Pick<ReplicaIdentity, 'host' | 'pid'> | null> {
+  const { rows } = await sql.query<{ host: string; pid: string }>(
+    'SELECT host, pid::text FROM banyan.replica WHERE name = $1 AND instance <> $2::uuid',
+    [identity.name, identity.instance],
+  );
+  return rows[0] ? { host: rows[0].host, pid: Number(rows[0].pid) } : null;
+}
+
+/** Notes that two processes have this one's name. */
+export async function contestName(sql: Sql, identity: ReplicaIdentity): Promise<void> {
+  await sql.query('UPDATE banyan.replica SET contested_at = clock_timestamp() WHERE name = $1', [
+    identity.name,
+  ]);
+}
+
 /**
  * An orderly stop. `landing` (ms): how long an unmarked write of this replica may still land, 0 where none is under way:
  * one without an answer, or one whose client has gone before its answer came (R19).
@@ -123,10 +144,16 @@ export async function takeOff(
 export async function listReplicas(sql: Sql): Promise<Replica[]> {
   const { rows } = await sql.query<Record<keyof Replica, string>>(
     `SELECT name, instance::text, host, boot, pid::text, started_at::text AS "startedAt", seen_at::text AS "seenAt",
-       (seen_at > clock_timestamp() - interval '10 s')::text AS fresh
+       (seen_at > clock_timestamp() - interval '10 s')::text AS fresh,
+       coalesce(contested_at > clock_timestamp() - interval '10 s', false)::text AS contested
      FROM banyan.replica ORDER BY name`,
   );
-  return rows.map((row) => ({ ...row, pid: Number(row.pid), fresh: row.fresh === 'true' }));
+  return rows.map((row) => ({
+    ...row,
+    pid: Number(row.pid),
+    fresh: row.fresh === 'true',
+    contested: row.contested === 'true',
+  }));
 }
 
 /** What each replica last acknowledged of a resource. */

@@ -19,11 +19,15 @@ export function replicaLines(terminal: Terminal, replicas: readonly ReplicaStatu
 
 function oddities(
   terminal: Terminal,
-  { name, fresh, file, acknowledged }: ReplicaStatus,
+  { name, fresh, contested, file, acknowledged }: ReplicaStatus,
   hash: string,
 ): string[] {
   const odd: string[] = [];
   if (!fresh) odd.push(`is silent; if it has stopped for sure: banyan replica-stopped ${name} --reason "…"`);
+  if (contested)
+    odd.push(
+      'shares its name with another process, and they take each other off: give each its server.replica',
+    );
   for (const { resource, epoch, route } of acknowledged.filter(({ behind }) => behind)) {
     odd.push(`has acknowledged ${resource} up to epoch ${epoch} (it reads ${route})`);
   }
