@@ -1,4 +1,5 @@
-import { readValue } from './json-values.ts';
+import { fitsColumn, readValue } from './json-values.ts';
+import { noteMisfits, type Misfit } from './misfits.ts';
 import type { ColumnSpec } from './model.ts';
 import { isExactNumber, type Row, type Value } from './values.ts';
 
@@ -11,18 +12,43 @@ export interface Place {
   path: readonly string[];
 }
 
-export function placesOf(columns: readonly ColumnSpec[]): Place[] {
-  return columns.map((column) => ({ column, path: column.name.split('.') }));
+/** What says how a table's documents are read. */
+export interface Shape {
+  columns: readonly ColumnSpec[];
+  keys: readonly { name: string; type: ColumnSpec['type'] }[];
+  /** Name under which a row has the members that no column names. */
+  rest?: string;
 }
 
-/** The values of the columns; a member that is not there is not in the row. */
+/** The columns of a shape by their names; a key's column has the key's type. */
+export function columnsOf({ columns, keys, rest }: Shape): Map<string, ColumnSpec> {
+  const types = new Map(keys.map(({ name, type }) => [name, type]));
+  const named = columns.filter(({ name }) => name !== rest);
+  const typed = (column: ColumnSpec) => ({ ...column, type: types.get(column.name) ?? column.type });
+  return new Map(named.map((column) => [column.name, typed(column)]));
+}
+
+export function placesOf(columns: Iterable<ColumnSpec>): Place[] {
+  return [...columns].map((column) => ({ column, path: column.name.split('.') }));
+}
+
+/** The values of the columns; a member that is not there is not in the row. What does not fit is noted beside it. */
 export function rowOf(document: Document, places: readonly Place[]): Row {
   const row: Row = {};
+  const misfits: Misfit[] = [];
   for (const { column, path } of places) {
     const value = valueAt(document, path);
-    if (value !== undefined) row[column.name] = readValue(value, column);
+    if (value === undefined) continue;
+    row[column.name] = readValue(value, column);
+    if (value !== null && !fitsColumn(value, column)) misfits.push(misfitOf(value, column));
   }
+  noteMisfits(row, misfits);
   return row;
+}
+
+function misfitOf(value: Value, { name, type, list }: ColumnSpec): Misfit {
+  const found = Array.isArray(value) ? 'list' : isExactNumber(value) ? 'number' : typeof value;
+  return { column: name, found, expected: `${type}${list ? ' list' : ''}` };
 }
 
 /** The members of a document that no place names, in the nesting in which they are. */

@@ -51,14 +51,20 @@ export function readValue(value: Value, { type, list }: ColumnSpec): Value {
   return value.map((item) => (item === null ? null : (canonical(item) ?? item)));
 }
 
+/** Whether a value that is not null is of its column's type. */
+export function fitsColumn(value: Value, { type, list }: ColumnSpec): boolean {
+  const { canonical } = FORMS[type];
+  const fits = (item: Value) => canonical(item) !== undefined;
+  if (!list) return type === 'json' || fits(value);
+  return Array.isArray(value) && value.every((item) => item === null || fits(item));
+}
+
 /** What is wrong with a value that is to be written to a column, in words; null: nothing. */
 export function valueProblem(value: Value, column: ColumnSpec): string | null {
   if (value === null) return column.nullable ? null : 'must not be null';
-  const { canonical, expected } = FORMS[column.type];
-  const fits = (item: Value) => canonical(item) !== undefined;
-  if (!column.list) return fits(value) ? null : `must be ${expected}`;
-  const whole = Array.isArray(value) && value.every((item) => item === null || fits(item));
-  return whole ? null : `must be a list, each item of it ${expected}`;
+  if (fitsColumn(value, column)) return null;
+  const { expected } = FORMS[column.type];
+  return column.list ? `must be a list, each item of it ${expected}` : `must be ${expected}`;
 }
 
 function text(value: Value): Value | undefined {

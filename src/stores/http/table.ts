@@ -1,6 +1,7 @@
 import pLimit from 'p-limit';
 import type { ApiSettings, HttpStoreSettings } from '../../domain/configuration.ts';
 import {
+  columnsOf,
   isDocument,
   placesOf,
   rowOf,
@@ -58,8 +59,8 @@ export class HttpTable implements Table {
     this.#writes = { title, writes: true, errors: this.#api.errors };
     this.#lists = new Lists(channel, this.#api, this.#path, this.#reads);
     this.#keys = new KeyList(() => this.#readKeys(), spec.keyType);
-    this.#columns = new Map(spec.columns.map((column) => [column.name, column]));
-    this.#places = placesOf(spec.columns);
+    this.#columns = columnsOf(spec);
+    this.#places = placesOf(this.#columns.values());
   }
 
   describe(): Promise<null> {
@@ -387,9 +388,8 @@ export class HttpTable implements Table {
 
   #row(document: Document): Row {
     const row = rowOf(document, this.#places);
-    return this.spec.rest === undefined
-      ? row
-      : { ...row, [this.spec.rest]: unnamedOf(document, this.#places) };
+    if (this.spec.rest !== undefined) row[this.spec.rest] = unnamedOf(document, this.#places);
+    return row;
   }
 
   #keyOf(row: Row): Key {

@@ -34,6 +34,8 @@ export class JsonFileStore implements Store {
     paths: true,
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
     compositeKeys: true,
+    conditionalWrites: true,
+    bytewiseText: true,
   };
   readonly #settings: JsonFileStoreSettings;
   readonly #files = new Map<string, OpenFile>();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { v7 as timeOrderedId } from 'uuid';
 import {
+  columnsOf,
   isDocument,
   placesOf,
   rowOf,
@@ -50,8 +51,8 @@ export class JsonFileTable implements Table {
     this.#collection = at.collection;
     this.#timeout = at.timeout;
     this.#asked = { title: `store "${store}", table "${spec.name}"`, path: at.file.path };
-    this.#columns = new Map(spec.columns.map((column) => [column.name, column]));
-    this.#places = placesOf(spec.columns);
+    this.#columns = columnsOf(spec);
+    this.#places = placesOf(this.#columns.values());
   }
 
   describe(): Promise<null> {
@@ -140,12 +141,13 @@ export class JsonFileTable implements Table {
     });
   }
 
-  async update(key: Key, changes: Row): Promise<Row | null> {
+  async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {
     this.#check(changes);
+    const holds = predicate(where, this.#columns);
     const next = keyOf(this.spec.keys, { ...keyValues(this.spec.keys, key), ...changes });
     return await this.#write(async (draft) => {
       const present = (await draft.texts([key])).get(key);
-      if (!present) return null;
+      if (!present || !holds(this.#row(readDocument(present)))) return null;
       if (next !== key && draft.has(next)) throw this.#duplicate(next);
       if (next !== key) draft.remove(key);
       const document = await draft.put(next, present, (whole) => {
@@ -157,8 +159,13 @@ export class JsonFileTable implements Table {
     });
   }
 
-  async remove(key: Key): Promise<boolean> {
-    return await this.#write((draft) => Promise.resolve(draft.remove(key)));
+  async remove(key: Key, where?: Condition): Promise<boolean> {
+    const holds = predicate(where, this.#columns);
+    return await this.#write(async (draft) => {
+      const present = where && (await draft.texts([key])).get(key);
+      if (where && !(present && holds(this.#row(readDocument(present))))) return false;
+      return draft.remove(key);
+    });
   }
 
   async upsertMany(rows: readonly Row[]): Promise<void> {
@@ -207,9 +214,8 @@ export class JsonFileTable implements Table {
 
   #row(document: Document): Row {
     const row = rowOf(document, this.#places);
-    return this.spec.rest === undefined
-      ? row
-      : { ...row, [this.spec.rest]: unnamedOf(document, this.#places) };
+    if (this.spec.rest !== undefined) row[this.spec.rest] = unnamedOf(document, this.#places);
+    return row;
   }
 
   #writeRest(document: Document, row: Row): void {
