@@ -175,16 +175,18 @@ export function failure(error: unknown, party: Party, phase: Phase): BanyanError
     return new BanyanError('outcome-unknown', message, { outcome, cause: error });
   }
   const meaning = MEANINGS[kind];
-  const quoted = meaning.quotes
-    ? `: ${thrown.message ?? String(error)}`
-    : thrown.code
-      ? ` (${thrown.code})`
-      : '';
+  const quoted = meaning.quotes ? `: ${thrown.message ?? String(error)}` : codesOf(thrown);
   return new BanyanError(meaning[party.role], `${party.title} ${meaning.says}${quoted}`, {
     outcome,
     cause: error,
     details: details(kind, thrown),
   });
+}
+
+/** What can be said of a refusal without the values in it: SQLSTATE and constraint. */
+function codesOf({ code, constraint }: Thrown): string {
+  const codes = [code, constraint].filter((text) => text);
+  return codes.length > 0 ? ` (${codes.join(', ')})` : '';
 }
 
 /** Whether the connection is still good: the server answered with an error and waits for the next statement. */

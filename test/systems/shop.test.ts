@@ -1,4 +1,4 @@
-import { readFile, readdir } from 'node:fs/promises';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
 import { schemaDifference } from '../../src/stores/prisma/migrate.ts';
@@ -103,11 +103,6 @@ t.test('S1: UUID keys, unique emails, enumerations, exact prices', async (t) => 
   const taken = await post(shop, 'users', { email: user.email, name: 'Twice' });
   t.equal(taken.status, 409);
   t.equal((await post(shop, 'users', { email: 'r@example.com', name: 'R', role: 'owner' })).status, 400);
-  t.equal(
-    (await post(shop, 'products', { name: 'P', price: 1.005, stock: 1 })).status,
-    400,
-    'three decimals',
-  );
 });
 
 t.test('S2: foreign keys hold, cascade or restrict as they should, and pairs are unique', async (t) => {
@@ -437,11 +432,20 @@ t.test(
     for (const [mark, reason] of Object.entries(reasons)) t.match(reasonOf(mark), reason, mark);
     t.comment(letters.map(({ resource, reason }) => `${resource}: ${reason}`).join('\n'));
 
-    const repaired = (await shop.file('products')).find(({ name }) => name === 'Negative stock') as {
-      id: string;
-    };
-    const gatewayLine = await banyan('dead-letters', 'show', 'products', repaired.id);
-    t.equal(gatewayLine.exit, 0);
+    await t.test('what was kept apart is repaired in the files, and moves then', async (t) => {
+      const products = await shop.file('products');
+      const negative = products.find(({ name }) => name === 'Negative stock') as { id: string };
+      const repaired = products.map((one) => (one.id === negative.id ? { ...one, stock: 3 } : one));
+      await writeFile(join(shop.data, 'products.json'), JSON.stringify(repaired, null, 2));
+      t.equal((await banyan('dead-letters', 'retry', 'products', negative.id)).exit, 0);
+      await until(
+        async () =>
+          (await shop.new.query('SELECT FROM products WHERE id = $1::uuid', [negative.id])).length === 1,
+        { what: 'the repaired record is in the table' },
+      );
+      const [records, rows, left] = (await accounted()).products ?? [];
+      t.equal(records, (rows ?? 0) + (left ?? 0));
+    });
   },
 );
 

@@ -64,6 +64,7 @@ export async function startShop(
       SHOP_DATA: data,
       DATABASE_URL: database.accounts.gateway,
       DATABASE_OWNER_URL: database.accounts.owner,
+      REPORTS_DATABASE_URL: database.accounts.reports,
       LOG_LEVEL: 'info',
     },
     file: async (name) =>
