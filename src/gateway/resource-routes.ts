@@ -136,7 +136,12 @@ const HANDLERS: Readonly<Record<Verb, Handler>> = {
       const shown = records.map((record) => shape.toPublic(record));
       return {
         body: stringifyJson(envelope.list(shown, pagination)),
-        headers: { 'x-served-by': side, ...(total === undefined ? {} : { 'x-total-count': String(total) }) },
+        headers: {
+          'x-served-by': side,
+          ...(total === undefined ? {} : { 'x-total-count': String(total) }),
+          // Also for envelopes that have no room for it.
+          ...(pagination.nextCursor === null ? {} : { 'x-next-cursor': pagination.nextCursor }),
+        },
       };
     });
     return send(reply, 200, body);
@@ -254,6 +259,7 @@ export function sendError(
   const { status, error, retryAfter, challenge } = publicError(failure, requestId);
   if (challenge !== null) void reply.header('www-authenticate', challenge);
   if (retryAfter !== null) void reply.header('retry-after', retryAfter);
+  if (error.code === 'read-only') void reply.header('allow', 'GET, HEAD');
   return send(reply, status, stringifyJson(ENVELOPES[envelope].error(error)));
 }
 

@@ -34,14 +34,23 @@ export async function testConfig(
   t: Teardown,
   edits: readonly (readonly [RegExp, string])[] = [],
 ): Promise<TestConfig> {
+  return await configOf(t, resolve(ROOT, 'routes.config.yaml'), [...QUICK, ...edits]);
+}
+
+/** The same of any file, e.g. an example's. */
+export async function configOf(
+  t: Teardown,
+  source: string,
+  edits: readonly (readonly [RegExp, string])[],
+): Promise<TestConfig> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-config-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'routes.config.yaml');
   const config: TestConfig = {
     file,
-    text: [...QUICK, ...edits].reduce(
+    text: edits.reduce(
       (text, [pattern, replacement]) => text.replace(pattern, replacement),
-      await readFile(resolve(ROOT, 'routes.config.yaml'), 'utf8'),
+      await readFile(source, 'utf8'),
     ),
     async write(text) {
       config.text = text;

@@ -1,6 +1,7 @@
 import type { Guard, GuardContext, Refusal } from './guard.ts';
 import { backfillComplete } from './backfill-complete.ts';
 import { deadLetters } from './dead-letters.ts';
+import { legacyWritable } from './legacy-writable.ts';
 import { mappingMatches } from './mapping-matches.ts';
 import { marksAge } from './marks-age.ts';
 import { newSideEmpty } from './new-side-empty.ts';
@@ -28,6 +29,7 @@ export const GUARDS: readonly Guard[] = [
   marksAge,
   deadLetters,
   sequencesReady,
+  legacyWritable,
 ];
 
 export interface GuardAnswer {
