@@ -34,6 +34,10 @@ export function filterOf(where: Condition | null | undefined, columns: Columns):
 function joined(operator: '$and' | '$or', parts: MongoFilter[]): MongoFilter {
   const telling = parts.filter((part) => !isAll(part));
   if (telling.length <= 1) return telling[0] ?? ALL;
+  const names = telling.flatMap((part) => Object.keys(part));
+  // Side by side where that says the same: planners see the range of a field best there.
+  if (operator === '$and' && new Set(names).size === names.length)
+    return Object.assign({}, ...telling) as MongoFilter;
   return { [operator]: telling };
 }
 
@@ -49,15 +53,27 @@ export function assuming(where: Condition | null, field: string, isNull: boolean
   const nothing: Condition = { or: [] };
   if (!where) return null;
   if ('and' in where) return { and: where.and.map((part) => assuming(part, field, isNull) ?? { and: [] }) };
-  if ('or' in where) return { or: where.or.map((part) => assuming(part, field, isNull) ?? { and: [] }) };
+  if ('or' in where) {
+    const parts = where.or.map((part) => assuming(part, field, isNull) ?? { and: [] });
+    return {
+      or: parts.filter((part) => !isNever(part)).flatMap((part) => ('or' in part ? part.or : [part])),
+    };
+  }
   if (where.field !== field) return where;
   if (where.op === 'null') return where.value === isNull ? { and: [] } : nothing;
   if (!isNull || where.op === 'in' || where.value === null) return where;
   return nothing;
 }
 
+/** Whether a condition can be seen to hold for nothing. */
+export function isNever(condition: Condition | null): boolean {
+  if (!condition) return false;
+  if ('or' in condition) return condition.or.every(isNever);
+  return 'and' in condition && condition.and.some(isNever);
+}
+
 /** Null and missing are the same to a filter. */
-export function nullFilter({ name, list, type }: ColumnSpec, isNull: boolean): MongoFilter {
+function nullFilter({ name, list, type }: ColumnSpec, isNull: boolean): MongoFilter {
   // To a filter an array is also each of its elements, and one of those may be null.
   if (!list && type !== 'json') return isNull ? { [name]: null } : { [name]: { $ne: null } };
   const array = { [name]: { $type: 'array' } };
@@ -86,7 +102,8 @@ function comparison(op: Comparison, value: Value, column: ColumnSpec): MongoFilt
   const natives = column.type === 'timestamp' && !column.list ? null : equals(value, column);
   if (natives === null) return momentFilter(op, value, column);
   const [first, ...more] = natives;
-  if (op === 'eq') return { [name]: more.length > 0 ? { $in: natives } : { $eq: first } };
+  if (op === 'eq')
+    return { [name]: more.length > 0 ? { $in: natives } : column.type === 'json' ? { $eq: first } : first };
   if (op === 'ne') return { [name]: { $nin: [...natives, null] } };
   if (more.length === 0) return { [name]: { [`$${op}`]: first } };
   // Beyond all of them, or at least as far as one.
@@ -100,7 +117,7 @@ function momentFilter(op: Comparison, value: Value, column: ColumnSpec): MongoFi
   const { name } = column;
   const at = dateOf(value as string);
   if (!at) throw unfit(column, 'must be a moment between the years 0 and 9999');
-  if (op === 'eq') return at.exact ? { [name]: { $eq: at.date } } : null;
+  if (op === 'eq') return at.exact ? { [name]: at.date } : null;
   if (op === 'ne') return { [name]: at.exact ? { $nin: [at.date, null] } : { $ne: null } };
   if (at.exact) return { [name]: { [`$${op}`]: at.date } };
   return { [name]: { [op === 'gt' || op === 'gte' ? '$gt' : '$lte']: at.date } };

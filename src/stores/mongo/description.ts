@@ -25,7 +25,7 @@ export async function describeCollection(
   const empty = !fields.seenDocuments;
   for (const name of fields.unseen())
     if ((empty && !fields.hasRules) || (await isAnywhere(collection, name, within))) fields.add(name);
-  const indexes = await collection.indexes(within);
+  const indexes = info.type === 'view' ? [] : await collection.indexes(within);
   const unique = indexes.some(
     ({ key, unique: isUnique, partialFilterExpression: partial }) =>
       isUnique === true && !partial && Object.keys(key).join() === spec.key,
@@ -33,6 +33,7 @@ export async function describeCollection(
   const problem = await foreignKeys(collection, spec, within);
   return {
     columns: fields.columns(),
+    readOnly: info.type === 'view',
     keyIsUnique: spec.key === '_id' || unique,
     indexes: indexes.map(({ key }) => Object.keys(key)),
     problems: problem === null ? [] : [problem],

@@ -6,20 +6,26 @@ import type { ColumnSpec } from '../../domain/model.ts';
 import type { Row, Value } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { TableSpec } from '../contract.ts';
+import { bsonBeside } from './natives.ts';
 import { bsonTypeOf, plain } from './plain.ts';
 import { nativeKey, nativeValue, readColumn } from './values.ts';
 
-/** Fields to set and to remove; the paths are those of columns. Null is a value to set. */
+/** What a write does to a document. The paths are those of columns. */
 export interface Changes {
+  /** Null is a value to set. */
   set: ReadonlyMap<string, unknown>;
   remove: readonly string[];
+  /** Takes the place of all fields that no column names; undefined: those stay as they are. */
+  rest: Document | undefined;
 }
 
-/** Translates between a table's rows and documents. Only mapped paths are read or written; all others stay as they are. */
+/** Translates between a table's rows and documents. Fields that no column names stay as they are. */
 export class Documents {
   readonly columns: ReadonlyMap<string, ColumnSpec>;
-  /** What a read asks the server for. */
+  /** What a read asks the server for; empty: whole documents. */
   readonly projection: Document;
+  /** What must be read before a write, so that its JSON does not flatten what JSON has no types for; null: nothing. */
+  readonly besides: Document | null;
   readonly #spec: TableSpec;
   readonly #paths: readonly { column: ColumnSpec; path: readonly string[] }[];
 
@@ -29,11 +35,12 @@ export class Documents {
     // The key's column has the key's type, also where the mapping's is another one.
     const columns = spec.columns.map((column) => (column.name === spec.key ? key : column));
     this.columns = new Map([[spec.key, key], ...columns.map((column) => [column.name, column] as const)]);
-    this.#paths = spec.columns.map(({ name }) => ({
-      column: this.columns.get(name) as ColumnSpec,
-      path: name.split('.'),
-    }));
-    this.projection = projectionOf([...this.columns.keys()]);
+    this.#paths = spec.columns
+      .filter(({ name }) => name !== spec.rest)
+      .map(({ name }) => ({ column: this.columns.get(name) as ColumnSpec, path: name.split('.') }));
+    this.projection = spec.rest === undefined ? projectionOf([...this.columns.keys()]) : {};
+    const json = columns.filter(({ type }) => type === 'json').map(({ name }) => name);
+    this.besides = spec.rest !== undefined ? {} : json.length > 0 ? projectionOf([spec.key, ...json]) : null;
   }
 
   /** A document as a row. A field that it lacks is absent from the row; what does not fit is noted beside it. */
@@ -43,23 +50,17 @@ export class Documents {
     for (const { column, path } of this.#paths) {
       const { native, blocked } = follow(document, path);
       if (blocked !== undefined) {
-        misfits.push({
-          column: column.name,
-          found: `${bsonTypeOf(blocked)} on the way`,
-          expected: column.type,
-        });
+        const found = `${bsonTypeOf(blocked)} on the way`;
+        misfits.push({ column: column.name, found, expected: column.type });
         row[column.name] = plain(blocked);
       } else if (native !== undefined) {
         const { value, misfit } = readColumn(native, column);
         row[column.name] = value;
-        if (misfit !== null)
-          misfits.push({
-            column: column.name,
-            found: misfit,
-            expected: `${column.type}${column.list ? ' list' : ''}`,
-          });
+        const expected = `${column.type}${column.list ? ' list' : ''}`;
+        if (misfit !== null) misfits.push({ column: column.name, found: misfit, expected });
       }
     }
+    if (this.#spec.rest !== undefined) row[this.#spec.rest] = plain(this.#unnamed(document));
     noteMisfits(row, misfits);
     return row;
   }
@@ -83,20 +84,51 @@ export class Documents {
     return { [this.#spec.key]: this.nativeKey(key) };
   }
 
-  /** A row as changes of a document: what the row lacks is missing there too, if `whole`, else it is left alone. */
-  changes(row: Row, whole: boolean): Changes {
+  keyOf(row: Row): Key {
+    return partText(row[this.#spec.key]);
+  }
+
+  /**
+   * A row as changes of the document of its key, which is `present` as far as `besides` asked for it. `whole`: what the
+   * row lacks is missing in the document too; else it is left alone.
+   */
+  changes(row: Row, { whole, present = {} }: { whole: boolean; present?: Document }): Changes {
     const set = new Map<string, unknown>();
+    let rest: Document | undefined;
     for (const name in row) {
-      const column = this.columns.get(name);
-      if (!column) throw this.#unknown(name);
       const value = row[name] as Value | undefined;
       if (value === undefined) continue;
-      const written = nativeValue(value, column);
-      if ('problem' in written) throw this.#unfit(name, written.problem);
-      set.set(name, written.native);
+      if (name === this.#spec.rest) rest = this.#restOf(value, present);
+      else set.set(name, this.#native(name, value, present));
     }
-    const remove = whole ? [...this.columns.keys()].filter((name) => !set.has(name)) : [];
-    return { set, remove };
+    const { rest: restName } = this.#spec;
+    const remove = whole
+      ? [...this.columns.keys()].filter((name) => name !== restName && !set.has(name))
+      : [];
+    return { set, remove, rest };
+  }
+
+  #native(name: string, value: Value, present: Document): unknown {
+    const column = this.columns.get(name);
+    if (!column) throw this.#unknown(name);
+    const written = nativeValue(value, column);
+    if ('problem' in written) throw this.#unfit(name, written.problem);
+    if (column.type !== 'json' || value === null) return written.native;
+    return bsonBeside(value, follow(present, name.split('.')).native);
+  }
+
+  #restOf(value: Value, present: Document): Document {
+    if (value !== null && bsonTypeOf(value) !== 'object')
+      throw this.#unfit(String(this.#spec.rest), 'must be an object: the fields that no column names');
+    return bsonBeside(value ?? {}, this.#unnamed(present)) as Document;
+  }
+
+  /** What no column names, in the nesting in which it is. */
+  #unnamed(document: Document): Document {
+    return without(
+      document,
+      [...this.columns.keys()].map((name) => name.split('.')),
+    );
   }
 
   #unknown(name: string): BanyanError {
@@ -112,7 +144,7 @@ export class Documents {
 }
 
 /** What is at a path: undefined where it is missing; `blocked`: what stands on the way where a document is expected. */
-function follow(document: Document, path: readonly string[]): { native: unknown; blocked?: unknown } {
+export function follow(document: Document, path: readonly string[]): { native: unknown; blocked?: unknown } {
   let native: unknown = document;
   for (const name of path) {
     if (native === null || native === undefined) return { native: undefined };
@@ -122,14 +154,20 @@ function follow(document: Document, path: readonly string[]): { native: unknown;
   return { native };
 }
 
-/** The shortest list of paths that has all of them in it: a path and its parent together would be refused. */
-function projectionOf(paths: readonly string[]): Document {
-  const outer = paths.filter((path) => !paths.some((other) => path.startsWith(`${other}.`)));
-  const wanted = Object.fromEntries(outer.map((path) => [path, 1]));
-  return outer.includes('_id') ? wanted : { ...wanted, _id: 0 };
+/** A document without some paths; an embedded document of which nothing is left is left out with them. */
+function without(document: Document, paths: readonly (readonly string[])[]): Document {
+  const entries = Object.entries(document).flatMap(([name, member]): [string, unknown][] => {
+    const below = paths.filter(([first]) => first === name).map(([, ...rest]) => rest);
+    if (below.length === 0) return [[name, member]];
+    if (below.some((path) => path.length === 0) || bsonTypeOf(member) !== 'object') return [];
+    const left = without(member as Document, below);
+    return Object.keys(left).length > 0 ? [[name, left]] : [];
+  });
+  return Object.fromEntries(entries);
 }
 
-/** Columns that are nested in each other, such as `address` and `address.city`, would write over each other. */
-export function nestedColumns(names: readonly string[]): string[] {
-  return names.filter((name) => names.some((other) => name.startsWith(`${other}.`)));
+/** Whole fields: asked for a path alone, the server leaves out what stands in the place of a document on the way. */
+function projectionOf(paths: readonly string[]): Document {
+  const wanted = Object.fromEntries(paths.map((path) => [path.split('.')[0], 1]));
+  return '_id' in wanted ? wanted : { ...wanted, _id: 0 };
 }

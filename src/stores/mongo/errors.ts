@@ -6,6 +6,7 @@ import {
   MongoNetworkTimeoutError,
   MongoServerError,
   MongoServerSelectionError,
+  type WriteError,
 } from 'mongodb';
 import { BanyanError, type ErrorCode } from '../../domain/errors.ts';
 import type { Value } from '../../domain/values.ts';
@@ -33,6 +34,7 @@ const CODES: Readonly<Record<number, Kind>> = {
   64: 'silent', // WriteConcernTimeout: the primary has it, a majority may not
   112: 'write-conflict',
   121: 'constraint-violated', // DocumentValidationFailure
+  166: 'read-only', // CommandNotSupportedOnView
   14: 'constraint-violated', // TypeMismatch
   28: 'constraint-violated', // PathNotViable
   10334: 'constraint-violated', // BSONObjectTooLarge
@@ -112,12 +114,23 @@ function answerFailure(error: MongoServerError, asked: Asked): BanyanError {
   });
 }
 
+/** The documents of a batch that were refused, each by itself; throws what concerns the whole batch. */
+export function refusals(error: unknown, asked: Asked): Map<number, BanyanError> {
+  if (!(error instanceof MongoBulkWriteError)) throw error;
+  const failed = [error.writeErrors].flat();
+  if (failed.length === 0) throw error;
+  return new Map(failed.map((one) => [one.index, writeFailure(one, asked)]));
+}
+
 /** The first write that failed; the others of its batch were done or not, each by itself, and may be repeated. */
 function bulkFailure(error: MongoBulkWriteError, asked: Asked): BanyanError {
   const [first] = [error.writeErrors].flat();
   if (!first) return fail('silent', error.message, asked, { cause: error });
-  const { code, errmsg, err } = first as { code: number; errmsg?: string; err: { errInfo?: unknown } };
-  const raw = { ...(err as object), code, errmsg, message: errmsg ?? error.message };
+  return writeFailure(first, asked);
+}
+
+function writeFailure({ code, errmsg, err }: WriteError, asked: Asked): BanyanError {
+  const raw = { ...err, code: Number(code), errmsg, message: errmsg };
   return answerFailure(new MongoServerError(raw), asked);
 }
 

@@ -1,47 +1,65 @@
 import type { Collection, Document } from 'mongodb';
 import type { Condition, ListQuery, SortBy } from '../../domain/query.ts';
 import type { Within } from './channel.ts';
-import { assuming, columnOf, filterOf, nullFilter, type Columns, type MongoFilter } from './conditions.ts';
+import { excludesNull, halvesAfter } from './after-row.ts';
+import { assuming, filterOf, isNever, type Columns, type MongoFilter } from './conditions.ts';
+import { follow } from './documents.ts';
 
 /**
  * One part of a list: its documents come all before those of the next part. Nulls are the greatest values, as in
  * Postgres, but MongoDB has them first; so a list goes by two parts, the documents in which the first field of its order
- * is null and the others, each of which an index on that field can answer in order.
+ * is null and the others, each of which an index on that field can answer in order. What comes after a row is two parts
+ * as well: those like it in that field, and those beyond.
  */
 interface Part {
   filter: MongoFilter;
   sort: readonly SortBy[];
   /** Fields of the order in which nulls may stand beside values, so that these must be told apart. */
   mixed: ReadonlySet<string>;
+  /** Nulls of this field come behind all values, and are not of this part. */
+  until?: string;
 }
 
-function partsOf({ where, sort }: ListQuery, key: string, columns: Columns): Part[] {
+function partsOf(where: Condition | null, sort: readonly SortBy[], table: Ordering): Part[] {
   const [first, ...rest] = sort;
-  const mixed = new Set(rest.map(({ field }) => field).filter((field) => field !== key));
-  if (!first || first.field === key) return filtered(where, [], { sort, mixed }, columns);
-  const column = columnOf(first.field, columns);
-  const part = (isNull: boolean) => {
-    const also = [nullFilter(column, isNull)];
-    return filtered(
-      assuming(where, first.field, isNull),
-      also,
-      { sort: isNull ? rest : sort, mixed },
-      columns,
-    );
-  };
-  return first.descending ? [...part(true), ...part(false)] : [...part(false), ...part(true)];
+  if (!first || first.field === table.key) return part(where, sort, table);
+  const { field, descending } = first;
+  const isNull: Condition = { field, op: 'null', value: true };
+  const nulls = narrowed(assuming(where, field, true), isNull);
+  const nullParts = nulls ? partsOf(nulls, rest, table) : [];
+  const values = assuming(where, field, false);
+  const valueParts = isNever(values) ? [] : valuePartsOf(values, first, sort, table);
+  return descending ? [...nullParts, ...valueParts] : [...valueParts, ...nullParts];
 }
 
-function filtered(
+/** The documents in which the first field is not null. That is asked in a way that an index of the order can answer. */
+function valuePartsOf(
   where: Condition | null,
-  also: MongoFilter[],
-  order: Omit<Part, 'filter'>,
-  columns: Columns,
+  { field, descending }: SortBy,
+  sort: readonly SortBy[],
+  table: Ordering,
 ): Part[] {
+  const halves = halvesAfter(where, field);
+  if (halves) return [...partsOf(halves.ties, sort.slice(1), table), ...part(halves.beyond, sort, table)];
+  if (excludesNull(where, field)) return part(where, sort, table);
+  if (descending) return part(where, sort, table).map((whole) => ({ ...whole, until: field }));
+  return part(narrowed(where, { field, op: 'null', value: false }), sort, table);
+}
+
+function narrowed(where: Condition | null, by: Condition): Condition | null {
+  if (isNever(where)) return null;
+  return where ? { and: [by, where] } : by;
+}
+
+function part(where: Condition | null, sort: readonly SortBy[], { key, columns }: Ordering): Part[] {
   const filter = filterOf(where, columns);
-  if (filter === null) return [];
-  const all = [...also, ...(Object.keys(filter).length > 0 ? [filter] : [])];
-  return [{ filter: all.length > 1 ? { $and: all } : (all[0] ?? {}), ...order }];
+  const mixed = new Set(sort.slice(1).flatMap(({ field }) => (field === key ? [] : [field])));
+  return filter === null ? [] : [{ filter, sort, mixed }];
+}
+
+interface Ordering {
+  key: string;
+  columns: Columns;
 }
 
 /** The documents of a page, in its order. */
@@ -53,7 +71,7 @@ export async function readPage(
 ): Promise<Document[]> {
   const documents: Document[] = [];
   let { offset } = query;
-  const parts = partsOf(query, table.key, table.columns);
+  const parts = partsOf(query.where, query.sort, table);
   for (const [index, part] of parts.entries()) {
     const limit = query.limit - documents.length;
     if (limit <= 0) break;
@@ -68,6 +86,23 @@ export async function readPage(
 }
 
 async function readPart(
+  collection: Collection,
+  part: Part,
+  window: { offset: number; limit: number },
+  table: { projection: Document },
+  options: Within,
+): Promise<Document[]> {
+  const documents = await readOrdered(collection, part, window, table, options);
+  const path = part.until?.split('.');
+  return path ? documents.filter((document) => !isNullAt(document, path)) : documents;
+}
+
+function isNullAt(document: Document, path: readonly string[]): boolean {
+  const { native, blocked } = follow(document, path);
+  return (native ?? null) === null && !Array.isArray(blocked);
+}
+
+async function readOrdered(
   collection: Collection,
   { filter, sort, mixed }: Part,
   { offset, limit }: { offset: number; limit: number },
@@ -90,9 +125,9 @@ async function readPart(
     { $sort: Object.fromEntries(order(ranked)) },
   ];
   if (offset > 0) stages.push({ $skip: offset });
-  return await collection
-    .aggregate([...stages, { $limit: limit }, { $project: projection }], paging)
-    .toArray();
+  stages.push({ $limit: limit }, { $unset: Object.keys(ranks) });
+  if (Object.keys(projection).length > 0) stages.push({ $project: projection });
+  return await collection.aggregate(stages, paging).toArray();
 }
 
 function order(sort: readonly SortBy[]): Map<string, 1 | -1> {

@@ -29,6 +29,9 @@ export class MongoStore implements Store {
       paths: true,
       // Text is compared byte by byte unless a collection was made with a collation.
       keyOrders: ['uuid', 'objectid', 'int', 'text'],
+      conditionalWrites: true,
+      bytewiseText: true,
+      statistics: true,
       compositeKeys: false,
     };
   }

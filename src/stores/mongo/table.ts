@@ -1,14 +1,17 @@
 import { ObjectId, type AnyBulkWriteOperation, type Collection, type Document } from 'mongodb';
-import { BanyanError } from '../../domain/errors.ts';
+import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
-import type { ActualTable, Table, TableSpec } from '../contract.ts';
+import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } from '../contract.ts';
 import type { Channel, Within } from './channel.ts';
 import { filterOf } from './conditions.ts';
 import { describeCollection, foreignKeys } from './description.ts';
 import { Documents } from './documents.ts';
+import { refusals } from './errors.ts';
 import { readPage } from './pages.ts';
+import { readStatistics, statisticsStages } from './statistics.ts';
 import { newDocument, updateStages } from './updates.ts';
 import { LEAST_KEY } from './values.ts';
 
@@ -102,6 +105,15 @@ export class MongoTable implements Table {
     return await this.#channel.read(this.#title, (within) => this.#collection.countDocuments(filter, within));
   }
 
+  async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {
+    const { columns } = this.#documents;
+    const stages = statisticsStages(query, columns);
+    if (stages === null) return [];
+    return await this.#channel.read(this.#title, async (within) =>
+      readStatistics(await this.#collection.aggregate(stages, within).toArray(), query, columns),
+    );
+  }
+
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {
     const filter = filterOf(where, this.#documents.columns);
     if (filter === null || limit === 0) return [];
@@ -113,9 +125,58 @@ export class MongoTable implements Table {
   }
 
   async insert(row: Row): Promise<Row> {
-    const document = newDocument(this.#documents.changes(this.#withKey(row), false));
+    const document = this.#newDocument(row);
     await this.#channel.write(this.#title, (within) => this.#collection.insertOne(document, within));
     return this.#documents.row(document);
+  }
+
+  async insertMany(
+    rows: readonly Row[],
+    { beforeRequest }: InsertManyOptions = {},
+  ): Promise<InsertOutcome[]> {
+    const outcomes: InsertOutcome[] = [];
+    const documents: { document: Document; at: number }[] = [];
+    rows.forEach((row, at) => {
+      try {
+        const document = this.#newDocument(row);
+        documents.push({ document, at });
+        outcomes[at] = { row: this.#documents.row(document) };
+      } catch (error) {
+        if (!isBanyanError(error)) throw error;
+        outcomes[at] = { error };
+      }
+    });
+    for (let from = 0; from < documents.length; from += BATCH) {
+      const batch = documents.slice(from, from + BATCH);
+      beforeRequest?.();
+      const failed = await this.#insertBatch(batch.map(({ document }) => document));
+      for (const [index, error] of failed) outcomes[(batch[index] as { at: number }).at] = { error };
+    }
+    return outcomes;
+  }
+
+  /** What was refused, by its place; with a failure of the whole request, every document. */
+  async #insertBatch(documents: Document[]): Promise<Map<number, BanyanError>> {
+    const refused = new Map<number, BanyanError>();
+    const insert = async (within: Within) => {
+      try {
+        await this.#collection.insertMany(documents, { ordered: false, ...within });
+      } catch (error) {
+        for (const [index, one] of refusals(error, { title: this.#title, writes: true, sent: true }))
+          refused.set(index, one);
+      }
+    };
+    try {
+      await this.#channel.write(this.#title, insert);
+      return refused;
+    } catch (error) {
+      if (!isBanyanError(error)) throw error;
+      return new Map(documents.map((_, index) => [index, error]));
+    }
+  }
+
+  #newDocument(row: Row): Document {
+    return newDocument(this.#documents.changes(this.#withKey(row), { whole: false }));
   }
 
   /** The driver draws ObjectIds; no other key comes by itself. */
@@ -127,44 +188,71 @@ export class MongoTable implements Table {
     throw new BanyanError('validation-failed', message, { details: { field: key } });
   }
 
-  async update(key: Key, changes: Row): Promise<Row | null> {
-    const stages = updateStages(this.#documents.changes(changes, false), this.spec.key);
-    if (stages.length === 0) return (await this.get([key])).get(key) ?? null;
-    const filter = this.#documents.byKey(key);
+  async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {
+    const filter = this.#filterOf(key, where);
+    if (filter === null) return null;
     const { projection } = this.#documents;
-    const document = await this.#channel.write(this.#title, (within) =>
-      this.#collection.findOneAndUpdate(filter, stages, { returnDocument: 'after', projection, ...within }),
-    );
+    const document = await this.#channel.write(this.#title, async (within) => {
+      const present = await this.#present([key], changes, within);
+      const stages = this.#stages(changes, { whole: false, present: present.get(key) });
+      if (stages.length === 0) return await this.#collection.findOne(filter, { projection, ...within });
+      const options = { returnDocument: 'after', projection, ...within } as const;
+      return await this.#collection.findOneAndUpdate(filter, stages, options);
+    });
     return document && this.#documents.row(document);
   }
 
-  async remove(key: Key): Promise<boolean> {
-    const filter = this.#documents.byKey(key);
+  async remove(key: Key, where?: Condition): Promise<boolean> {
+    const filter = this.#filterOf(key, where);
+    if (filter === null) return false;
     const { deletedCount } = await this.#channel.write(this.#title, (within) =>
       this.#collection.deleteOne(filter, within),
     );
     return deletedCount > 0;
   }
 
+  #filterOf(key: Key, where: Condition | undefined): Document | null {
+    const filter = filterOf(where, this.#documents.columns);
+    return filter && { $and: [this.#documents.byKey(key), filter] };
+  }
+
   async upsertMany(rows: readonly Row[]): Promise<void> {
     if (rows.length === 0) return;
-    const writes = rows.map((row) => this.#upsert(row));
+    // What does not fit is refused before anything is written.
+    for (const row of rows) this.#documents.changes(row, { whole: true });
     await this.#channel.write(this.#title, async (within) => {
-      for (let at = 0; at < writes.length; at += BATCH)
-        await this.#collection.bulkWrite(writes.slice(at, at + BATCH), { ordered: false, ...within });
+      for (let at = 0; at < rows.length; at += BATCH) {
+        const batch = rows.slice(at, at + BATCH);
+        const keys = batch.map((row) => this.#documents.keyOf(row));
+        const present = await this.#present(keys, batch[0] as Row, within);
+        const writes = batch.map((row, index) => this.#upsert(row, present.get(keys[index] as Key)));
+        await this.#collection.bulkWrite(writes, { ordered: false, ...within });
+      }
     });
   }
 
-  #upsert(row: Row): AnyBulkWriteOperation {
-    const key = this.#documents.key(newDocument(this.#documents.changes(row, false)));
-    const filter = this.#documents.byKey(key);
-    const stages = updateStages(this.#documents.changes(row, true), this.spec.key);
+  #upsert(row: Row, present: Document | undefined): AnyBulkWriteOperation {
+    const filter = this.#documents.byKey(this.#documents.keyOf(row));
+    const stages = this.#stages(row, { whole: true, present });
     // A record that is nothing but its key still has to be there.
-    const update =
-      stages.length > 0
-        ? stages
-        : [{ $set: { [this.spec.key]: { $literal: filter[this.spec.key] as unknown } } }];
-    return { updateOne: { filter, update, upsert: true } };
+    const own = { $set: { [this.spec.key]: { $literal: filter[this.spec.key] as unknown } } };
+    return { updateOne: { filter, update: stages.length > 0 ? stages : [own], upsert: true } };
+  }
+
+  #stages(row: Row, how: { whole: boolean; present: Document | undefined }): Document[] {
+    return updateStages(this.#documents.changes(row, how), this.spec.key, this.#documents.columns.keys());
+  }
+
+  /** The documents of some keys, as far as a write of such a row has to know them. */
+  async #present(keys: readonly Key[], row: Row, within: Within): Promise<Map<Key, Document>> {
+    const { besides, columns } = this.#documents;
+    const asks = Object.keys(row).some(
+      (name) => name === this.spec.rest || columns.get(name)?.type === 'json',
+    );
+    if (besides === null || !asks) return new Map();
+    const filter = { [this.spec.key]: { $in: keys.map((key) => this.#documents.nativeKey(key)) } };
+    const found = await this.#collection.find(filter, { projection: besides, ...within }).toArray();
+    return new Map(found.map((document) => [this.#documents.key(document), document]));
   }
 
   async removeMany(keys: readonly Key[]): Promise<void> {

@@ -122,7 +122,7 @@ function decimal128(value: Value): Decimal128 | null {
 }
 
 /** Plain JSON as BSON, every number by its value: whole ones as integers, others as doubles or, where longer, decimals. */
-function bson(value: Value): unknown {
+export function bson(value: Value): unknown {
   if (value === null || typeof value !== 'object')
     return typeof value === 'number' ? jsonNumber(value) : value;
   if (isExactNumber(value)) return jsonNumber(value);
