@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { backfill } from './cases/backfill.ts';
 import type { Case } from './cases/case.ts';
 import { dualWrite } from './cases/dual-write.ts';
+import { jsonFile } from './cases/json-file.ts';
 import { legacy } from './cases/legacy.ts';
 import { memory } from './cases/memory.ts';
 import { next } from './cases/new.ts';
@@ -25,6 +26,7 @@ const CASES: readonly Case[] = [
   shadow,
   backfill,
   verify,
+  jsonFile,
   memory,
   switching,
   stageCheck,

@@ -1,14 +1,19 @@
 import { resolve } from 'node:path';
 import { bindSnapshot, type Binding } from '../../src/app/bind.ts';
+import { migrateAll } from '../../src/app/migrate.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { BoundResource, RecordSide } from '../../src/replication/resource.ts';
 import { backfill } from '../../src/replication/backfill.ts';
 import { verify } from '../../src/replication/verify.ts';
+import { registerResources } from '../../src/state/resources.ts';
 import { ROOT } from '../../test/harness/postgres.ts';
 import { answer, input } from './job.ts';
 
 export interface ReplicateInput {
-  work: keyof typeof WORKS;
+  work: keyof typeof WORKS | 'prepare';
+  /** Configuration file, from the project's root, and the resource in it; left out: `clients` of the project's own. */
+  config?: string;
+  resource?: string;
 }
 
 export interface ReplicateAnswer {
@@ -42,6 +47,10 @@ const WORKS = {
     const [a, b] = await Promise.all([readAll(legacy), readAll(next)]);
     return a + b;
   },
+  /** Legacy alone, in the same way. */
+  async readLegacy({ legacy }: BoundResource) {
+    return await readAll(legacy);
+  },
 };
 
 async function readAll({ table }: RecordSide): Promise<number> {
@@ -56,16 +65,24 @@ async function readAll({ table }: RecordSide): Promise<number> {
   }
 }
 
-async function bind(): Promise<Binding> {
-  const config = loadConfig({ file: resolve(ROOT, 'routes.config.yaml'), env: process.env });
+/** What the first start of a gateway does to the new database. */
+async function prepare(binding: Binding): Promise<number> {
+  await migrateAll(binding);
+  await registerResources(binding.database, [...binding.resources.keys()]);
+  return 0;
+}
+
+async function bind({ config: file = 'routes.config.yaml' }: ReplicateInput): Promise<Binding> {
+  const config = loadConfig({ file: resolve(ROOT, file), env: process.env });
   if (!config.ok) throw new Error(config.problems.map(({ found }) => found).join('; '));
   return await bindSnapshot(config.snapshot, () => undefined);
 }
 
-const { work } = input<ReplicateInput>();
-const { resources } = await bind();
+const asked = input<ReplicateInput>();
+const binding = await bind(asked);
+const resource = binding.resources.get(asked.resource ?? 'clients') as BoundResource;
 const [started, before] = [performance.now(), process.cpuUsage()];
-const rows = await WORKS[work](resources.get('clients') as BoundResource);
+const rows = await (asked.work === 'prepare' ? prepare(binding) : WORKS[asked.work](resource));
 const milliseconds = performance.now() - started;
 const { user, system } = process.cpuUsage(before);
 answer({
