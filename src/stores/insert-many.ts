@@ -48,7 +48,7 @@ function isFaultOfRow(error: unknown): boolean {
   return isBanyanError(error, 'duplicate', 'reference-missing', 'constraint-violated', 'validation-failed');
 }
 
-function outcomeOf(error: unknown): { error: BanyanError } {
+export function outcomeOf(error: unknown): { error: BanyanError } {
   if (isBanyanError(error)) return { error };
   return { error: new BanyanError('internal', undefined, { outcome: 'unknown', cause: error }) };
 }

@@ -5,6 +5,7 @@ import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.t
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } from '../contract.ts';
+import { outcomeOf } from '../insert-many.ts';
 import type { Channel, Within } from './channel.ts';
 import { filterOf } from './conditions.ts';
 import { describeCollection, foreignKeys } from './description.ts';
@@ -148,15 +149,20 @@ export class MongoTable implements Table {
     });
     for (let from = 0; from < documents.length; from += BATCH) {
       const batch = documents.slice(from, from + BATCH);
-      beforeRequest?.();
-      const failed = await this.#insertBatch(batch.map(({ document }) => document));
+      const failed = await this.#insertBatch(
+        batch.map(({ document }) => document),
+        beforeRequest,
+      );
       for (const [index, error] of failed) outcomes[(batch[index] as { at: number }).at] = { error };
     }
     return outcomes;
   }
 
   /** What was refused, by its place; with a failure of the whole request, every document. */
-  async #insertBatch(documents: Document[]): Promise<Map<number, BanyanError>> {
+  async #insertBatch(
+    documents: Document[],
+    beforeRequest: (() => void) | undefined,
+  ): Promise<Map<number, BanyanError>> {
     const refused = new Map<number, BanyanError>();
     const insert = async (within: Within) => {
       try {
@@ -167,11 +173,12 @@ export class MongoTable implements Table {
       }
     };
     try {
+      beforeRequest?.();
       await this.#channel.write(this.#title, insert);
       return refused;
     } catch (error) {
-      if (!isBanyanError(error)) throw error;
-      return new Map(documents.map((_, index) => [index, error]));
+      const { error: whole } = outcomeOf(error);
+      return new Map(documents.map((_, index) => [index, whole]));
     }
   }
 
