@@ -49,7 +49,7 @@ SQAL is at ${url}/docs. A token of everything in one organisation, for ${HOURS} 
 
   export TOKEN=${token}
   curl -H "authorization: Bearer $TOKEN" "${url}/v2/devices"
-  curl -gH "authorization: Bearer $TOKEN" "${url}/v1/samples?recordedAt[lt]=2026-01-02&limit=2"
+  curl -gH "authorization: Bearer $TOKEN" "${url}/v1/samples?recordedAt[lt]=2026-01-02T00:00:00Z&limit=2"
 
 Change "mode" of a resource in examples/sqal/routes.config.yaml, and watch it move.
 `,
