@@ -6,11 +6,11 @@ export const FILTER_OPERATORS: readonly Operator[] = ['eq', 'ne', 'gt', 'gte', '
 
 type Leaf = Exclude<Condition, { and: Condition[] } | { or: Condition[] }>;
 
-/** A condition as an expression. Values never become part of the text. */
-export function conditionOf(dialect: Dialect, where: Condition): RawBuilder<SqlBool> {
-  if ('and' in where) return joined(dialect, where.and, ' and ', ALWAYS);
-  if ('or' in where) return joined(dialect, where.or, ' or ', NEVER);
-  return leafOf(dialect, where);
+/** A condition as an expression. Values never become part of the text. `bytewise`: text goes by its bytes. */
+export function conditionOf(dialect: Dialect, where: Condition, bytewise = false): RawBuilder<SqlBool> {
+  if ('and' in where) return joined(dialect, where.and, ' and ', ALWAYS, bytewise);
+  if ('or' in where) return joined(dialect, where.or, ' or ', NEVER, bytewise);
+  return leafOf(dialect, where, bytewise);
 }
 
 function joined(
@@ -18,13 +18,14 @@ function joined(
   parts: readonly Condition[],
   word: string,
   none: RawBuilder<SqlBool>,
+  bytewise: boolean,
 ): RawBuilder<SqlBool> {
   if (parts.length === 0) return none;
-  const conditions = parts.map((part) => conditionOf(dialect, part));
+  const conditions = parts.map((part) => conditionOf(dialect, part, bytewise));
   return sql<SqlBool>`(${sql.join(conditions, sql.raw(word))})`;
 }
 
-function leafOf(dialect: Dialect, leaf: Leaf): RawBuilder<SqlBool> {
+function leafOf(dialect: Dialect, leaf: Leaf, bytewise: boolean): RawBuilder<SqlBool> {
   const column = dialect.column(leaf.field, 'invalid-query');
   if (leaf.op === 'null') return isNull(leaf.field, leaf.value);
   if (leaf.op === 'in') {
@@ -37,7 +38,7 @@ function leafOf(dialect: Dialect, leaf: Leaf): RawBuilder<SqlBool> {
   }
   return leaf.op === 'contains'
     ? dialect.contains(column, leaf.value)
-    : dialect.compared(column, leaf.op, leaf.value);
+    : dialect.compared(column, leaf.op, leaf.value, bytewise);
 }
 
 function isNull(name: string, value: boolean): RawBuilder<SqlBool> {
@@ -45,9 +46,9 @@ function isNull(name: string, value: boolean): RawBuilder<SqlBool> {
 }
 
 /** Fields of a sort as expressions. Nulls are the greatest value, as in Postgres. */
-export function orderOf(dialect: Dialect, sort: readonly SortBy[]): RawBuilder<unknown>[] {
+export function orderOf(dialect: Dialect, sort: readonly SortBy[], bytewise = false): RawBuilder<unknown>[] {
   return sort.map(({ field, descending }) => {
-    const column = dialect.sortable(dialect.column(field, 'invalid-query'));
+    const column = dialect.sortable(dialect.column(field, 'invalid-query'), bytewise);
     return sql`${column} ${sql.raw(descending ? 'desc nulls first' : 'asc nulls last')}`;
   });
 }

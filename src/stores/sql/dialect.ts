@@ -57,10 +57,10 @@ export abstract class Dialect {
   abstract row(answered: Record<string, unknown>): Row;
   abstract keyOf(answered: Record<string, unknown>): Key;
 
-  /** A column as an expression that sorts by value. */
-  abstract sortable(column: ColumnSpec): RawBuilder<unknown>;
+  /** A column as an expression that sorts by value; text by its bytes where that is asked for. */
+  abstract sortable(column: ColumnSpec, bytewise: boolean): RawBuilder<unknown>;
   /** A comparison by value with something that is not null. */
-  abstract compared(column: ColumnSpec, op: Comparison, value: Value): RawBuilder<SqlBool>;
+  abstract compared(column: ColumnSpec, op: Comparison, value: Value, bytewise: boolean): RawBuilder<SqlBool>;
   abstract among(column: ColumnSpec, values: readonly Value[]): RawBuilder<SqlBool>;
   /** Text that has the value in it, whatever its case; a list that has the element; a document that has the members. */
   abstract contains(column: ColumnSpec, value: Value): RawBuilder<SqlBool>;
@@ -75,8 +75,8 @@ export abstract class Dialect {
   insertMany?(rows: readonly Row[], options: InsertManyOptions): Promise<InsertOutcome[]>;
   /** Makes rows exist just as given, all or none. */
   abstract upsert(rows: readonly Row[]): Promise<void>;
-  /** Sets the sequence behind the key past the highest one (D3). */
-  abstract advanceSequence(): Promise<void>;
+  /** Sets the sequence behind the key past the highest one, and past this one (D3). */
+  abstract advanceSequence(past: Key | null): Promise<void>;
 }
 
 /** A column's name; quoted, whatever is in it. */

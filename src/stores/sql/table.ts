@@ -40,10 +40,10 @@ export class SqlTable implements Table {
 
   async list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }> {
     return await this.#on(async (dialect) => {
-      const where = query.where && conditionOf(dialect, query.where);
+      const where = query.where && conditionOf(dialect, query.where, query.bytewise);
       let page = this.#selection(dialect).limit(query.limit).offset(query.offset);
       if (where) page = page.where(where);
-      for (const by of orderOf(dialect, query.sort)) page = page.orderBy(by);
+      for (const by of orderOf(dialect, query.sort, query.bytewise)) page = page.orderBy(by);
       if (query.total) {
         // The total as a scalar subquery: one round trip and one snapshot.
         const all = dialect.builder.selectFrom(this.spec.name).select(({ fn }) => fn.countAll().as('n'));
@@ -156,8 +156,8 @@ export class SqlTable implements Table {
     });
   }
 
-  async advanceSequence(): Promise<void> {
-    await this.#change((dialect) => dialect.advanceSequence());
+  async advanceSequence(past?: Key): Promise<void> {
+    await this.#change((dialect) => dialect.advanceSequence(past ?? null));
   }
 
   within(): Table {

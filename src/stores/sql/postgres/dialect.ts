@@ -60,12 +60,14 @@ export class PostgresDialect extends Dialect {
     return toKey(this.spec.keys, answered as Row);
   }
 
-  sortable(column: ColumnSpec): RawBuilder<unknown> {
-    return named(column.name);
+  sortable({ name, type, list }: ColumnSpec, bytewise: boolean): RawBuilder<unknown> {
+    if (!bytewise || list || (type !== 'text' && type !== 'enum')) return named(name);
+    return sql`${named(name)}::text collate "C"`;
   }
 
-  compared(column: ColumnSpec, op: Comparison, value: Value): RawBuilder<SqlBool> {
-    return sql<SqlBool>`${named(column.name)} ${OPERATORS[op]} ${toText(column, value)}`;
+  compared(column: ColumnSpec, op: Comparison, value: Value, bytewise: boolean): RawBuilder<SqlBool> {
+    const side = op === 'eq' || op === 'ne' ? named(column.name) : this.sortable(column, bytewise);
+    return sql<SqlBool>`${side} ${OPERATORS[op]} ${toText(column, value)}`;
   }
 
   among(column: ColumnSpec, values: readonly Value[]): RawBuilder<SqlBool> {
@@ -132,7 +134,7 @@ export class PostgresDialect extends Dialect {
     );
   }
 
-  async advanceSequence(): Promise<void> {
+  async advanceSequence(past: Key | null): Promise<void> {
     const table = quoteTable(this.spec.name);
     for (const { name, type } of this.spec.keys)
       if (type === 'int') await this.#sql.query(advanceSequenceText(table, quote(name)), [table, name, null]);

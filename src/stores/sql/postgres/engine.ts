@@ -22,6 +22,7 @@ export class PostgresEngine implements Engine {
     paths: false,
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
     conditionalWrites: true,
+    bytewiseText: true,
     compositeKeys: true,
   };
   readonly #database: PostgresDatabase;

@@ -128,11 +128,11 @@ export class SqliteDialect extends Dialect {
   }
 
   /** Without AUTOINCREMENT the next key is past the highest by itself. */
-  async advanceSequence(): Promise<void> {
+  async advanceSequence(past: Key | null): Promise<void> {
     const [key] = this.spec.keys;
     if (!this.#real.remembersKeys || key?.type !== 'int') return;
     const table = this.spec.name;
-    const highest = sql`(select coalesce(max(${named(key.name)}), 0) from ${sql.table(table)})`;
+    const highest = sql`max(${BigInt(past ?? '0')}, (select coalesce(max(${named(key.name)}), 0) from ${sql.table(table)}))`;
     const statements = [
       sql`insert into sqlite_sequence (name, seq) select ${table}, 0
            where not exists (select 1 from sqlite_sequence where name = ${table})`,

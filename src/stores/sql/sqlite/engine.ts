@@ -25,6 +25,7 @@ export class SqliteEngine implements Engine {
     paths: false,
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
     conditionalWrites: true,
+    bytewiseText: true,
     compositeKeys: true,
   };
   readonly #threads: Threads;
