@@ -986,4 +986,38 @@ export const WRONG_FILES: readonly WrongFile[] = [
     found: '"names.ts", where there is no file',
     expected: 'a TypeScript or JavaScript module',
   },
+  {
+    name: 'a store of files without a path',
+    edit: ['stores:', 'stores:\n  files: { kind: json-file }'],
+    at: [9, 3],
+    found: 'no "path"',
+    expected: '"path", a path of a folder or of a .json file',
+  },
+  {
+    name: 'a way of paging that there is not',
+    edit: [
+      'stores:',
+      'stores:\n  api: { kind: http, url: "http://api.example.com", api: { paging: { by: number } } }',
+    ],
+    at: [9, 74],
+    found: '"number"',
+    expected: 'one of page, offset, cursor, none',
+  },
+  {
+    name: 'a token in a header of a legacy API',
+    edit: [
+      'stores:',
+      'stores:\n  api: { kind: http, url: "http://api.example.com", headers: { authorization: Bearer hunter2 } }',
+    ],
+    at: [9, 79],
+    found: 'a header with a key written in the file',
+    expected: 'its secret part as ${NAME}: secrets come from the environment only',
+  },
+  {
+    name: 'a legacy API at an address that is none',
+    edit: ['stores:', 'stores:\n  api: { kind: http, url: "api.example.com" }'],
+    at: [9, 27],
+    found: 'a text that is no URL (not shown)',
+    expected: 'a URL that begins with http:// or https://',
+  },
 ];
