@@ -69,7 +69,7 @@ export const DEFAULTS = {
     fieldType: { as: 'number' },
     /** Of one entry of `fields.defaults`. */
     fieldDefault: { back: 'null' },
-    query: { filters: [], sort: [], pageSize: 50, maxPageSize: 500 },
+    query: { filters: [], statistics: [], sort: [], pageSize: 50, maxPageSize: 500 },
     shadow: { sample: '100%', ignore: [] },
     live: { sample: '10%' },
     guards: { shadowReads: 1000, mismatches: 0, lag: '2s' },

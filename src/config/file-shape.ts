@@ -131,11 +131,12 @@ export interface ResourceInFile {
   mode: Mode;
   envelope?: ResourceSettings['envelope'];
   legacy: { store: string; table: string; key?: string | string[] };
-  new: { store: string; model: string };
+  new: { store: string; model: string; softDelete?: string };
   ids?: { public?: KeyType; legacy?: KeyType; new?: KeyType };
   fields?: FieldsInFile;
   query?: {
     filters?: string[];
+    statistics?: string[];
     sort?: string[];
     defaultSort?: string;
     pageSize?: number;

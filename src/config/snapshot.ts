@@ -115,7 +115,11 @@ function resourceSettings(
     mode: resource.mode,
     envelope: resource.envelope ?? standard.envelope,
     legacy: { ...standard.legacy, ...resource.legacy },
-    new: { store: resource.new.store, model: resource.new.model },
+    new: {
+      store: resource.new.store,
+      model: resource.new.model,
+      softDelete: resource.new.softDelete ?? null,
+    },
     ids: {
       public: resource.ids?.public ?? resource.ids?.legacy ?? null,
       legacy: resource.ids?.legacy ?? null,
@@ -232,6 +236,7 @@ function querySettings(given: ResourceInFile['query']): QuerySettings {
   const query = { ...DEFAULTS.resource.query, ...given };
   return {
     filters: query.filters,
+    statistics: query.statistics,
     sort: query.sort.map(sortField),
     // The first field that a list may be sorted by is its order, unless another one is named.
     defaultSort: given?.defaultSort ?? query.sort[0] ?? null,

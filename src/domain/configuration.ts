@@ -216,7 +216,8 @@ export interface ResourceSettings {
   envelope: 'success-data' | 'none';
   /** `key`: key columns; of a composite key one for each field of the model's id, in its order, or `id` for all by case. */
   legacy: { store: string; table: string; key: string | readonly string[] };
-  new: { store: string; model: string };
+  /** `softDelete`: field of the model that a delete sets; null: records are deleted for good. */
+  new: { store: string; model: string; softDelete: string | null };
   /** Forms of the ids where they are not the model's. */
   ids: { public: KeyType | null; legacy: KeyType | null; new: KeyType | null };
   fields: FieldSettings;
@@ -332,6 +333,8 @@ export interface CustomSettings {
 
 export interface QuerySettings {
   filters: readonly string[];
+  /** Fields that statistics may measure or group by; empty: there is no `path/statistics`. */
+  statistics: readonly string[];
   /** Fields by which a list may be sorted. */
   sort: readonly string[];
   /** Sort of a list that names none, e.g. `-createdAt`; null: by key. */

@@ -22,7 +22,7 @@ const OPERATORS: readonly Operator[] = ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'i
 
 const COMPARING: ReadonlySet<string> = new Set<Operator>(['eq', 'gt', 'gte', 'lt', 'lte', 'in']);
 
-type Parameters = Readonly<Record<string, string | string[] | undefined>>;
+export type Parameters = Readonly<Record<string, string | string[] | undefined>>;
 
 /**
  * `?status=active&revenue[gte]=100&siret[null]=true&sort=-createdAt,name&limit=50` with `offset`, `page` or `cursor`.
@@ -77,22 +77,24 @@ function mayBeNull({ mapping }: BoundResource, conditions: readonly Condition[])
   return (field) => !mapping.isKeyField(field) && !compared.has(field);
 }
 
-function single(parameters: Parameters, name: string, problems: string[]): string | undefined {
+export function single(parameters: Parameters, name: string, problems: string[]): string | undefined {
   const value = parameters[name];
   if (Array.isArray(value)) problems.push(`${name} was given ${value.length} times`);
   return Array.isArray(value) ? value[0] : value;
 }
 
-function readFilters(
+/** `others`: parameters that are no filters. */
+export function readFilters(
   resource: BoundResource,
   shape: PublicShape,
   parameters: Parameters,
   problems: string[],
+  others: readonly string[] = PAGING,
 ): Condition[] {
   const allowed = resource.settings.query.filters;
   const conditions: Condition[] = [];
   for (const [name, given] of Object.entries(parameters)) {
-    if (PAGING.includes(name as (typeof PAGING)[number]) || given === undefined) continue;
+    if (others.includes(name) || given === undefined) continue;
     const [, field = name, op = 'eq'] = /^([^[\]]+)\[([a-z]+)\]$/.exec(name) ?? [];
     const mapped = shape.fields.get(field);
     if (!mapped || !allowed.includes(mapped.name)) {

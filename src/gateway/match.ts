@@ -7,7 +7,7 @@ import type { Described } from './openapi.ts';
 
 /** What a request is for, by its path alone. */
 export type Match =
-  | { kind: 'resource'; resource: BoundResource; face: Face; key: string | null }
+  | { kind: 'resource'; resource: BoundResource; face: Face; key: string | null; statistics?: true }
   | { kind: 'batch'; resource: BoundResource; face: Face }
   | { kind: 'operation'; operation: OperationSettings; parameters: Readonly<Record<string, string>> }
   | { kind: 'own'; path: string }
@@ -18,6 +18,8 @@ export const OWN_PATHS = ['live', 'ready', 'health', 'metrics'].map((name) => `/
 /** Those that answer without `/_banyan` where `server.probes` is set. */
 const PROBES = ['/live', '/ready', '/health', '/metrics'];
 const DOCS = /^\/(openapi\.json$|docs(\/|$))/;
+
+const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 interface Place {
   resource: BoundResource;
@@ -83,6 +85,8 @@ export class Matcher {
     if (text === '') return { kind: 'resource', ...place, key: null };
     if (text === 'batch' && method === 'POST' && place.resource.settings.batch)
       return { kind: 'batch', ...place };
+    if (text === 'statistics' && READS.has(method) && place.resource.settings.query.statistics.length > 0)
+      return { kind: 'resource', ...place, key: null, statistics: true };
     try {
       return { kind: 'resource', ...place, key: decodeURIComponent(text) };
     } catch {

@@ -45,7 +45,7 @@ export async function readList(
   return { records: page, pagination, side: plan.from };
 }
 
-async function planRead(
+export async function planRead(
   runtime: ResourceRuntime,
   verb: 'detail' | 'list',
 ): Promise<{ plan: ReadPlan; state: ResourceState }> {

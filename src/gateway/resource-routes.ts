@@ -18,6 +18,7 @@ import { allowedMethods, verbOf, type Verb } from './plan.ts';
 import { operationEnvelope, runOperation, type BoundOperation } from './operations.ts';
 import { readList, readRecord } from './reads.ts';
 import type { ResourceRuntime } from './runtime.ts';
+import { readStatistics, readStatisticsQuery } from './statistics.ts';
 import { newKey, runWrite, type WriteRequest } from './writes.ts';
 
 export type ResourceMatch = Match & { kind: 'resource' };
@@ -106,7 +107,8 @@ async function handle(
     const runtime = context.runtimeOf(match);
     if (!runtime) throw new BanyanError('not-ready');
     await context.checkRate(request, reply, runtime.resource.settings, callerIn(request));
-    return await HANDLERS[verb](runtime, match, request, reply);
+    const handler = match.statistics ? statistics : HANDLERS[verb];
+    return await handler(runtime, match, request, reply);
   } catch (error) {
     if (!isBanyanError(error)) request.log.error({ err: error }, 'a request failed without a name for it');
     return sendError(reply, envelope, error, request.id);
@@ -159,6 +161,17 @@ const HANDLERS: Readonly<Record<Verb, Handler>> = {
   replace: async (...of) => await write('replace', ...of),
   change: async (...of) => await write('change', ...of),
   remove: async (...of) => await write('remove', ...of),
+};
+
+const statistics: Handler = async (runtime, match, request, reply) => {
+  const parameters = request.query as Record<string, string>;
+  const asked = readStatisticsQuery(runtime.resource, parameters, callerIn(request), match.face.shape);
+  const body = await keptAnswer(runtime, request, reply, async () => {
+    const { groups, side } = await readStatistics(runtime, asked);
+    const data = ENVELOPES[match.resource.settings.envelope].record(groups as unknown as PublicRecord);
+    return { body: stringifyJson(data), headers: { 'x-served-by': side } };
+  });
+  return send(reply, 200, body);
 };
 
 const BODY_ROLES: Readonly<Record<WriteRequest['verb'], BodyRole | null>> = {

@@ -152,7 +152,7 @@ class Merge {
   private after(record: PublicRecord): Condition {
     const { mapping } = this.resource;
     const values = this.sort.map(({ field }) => record[field] ?? null);
-    return afterRow(this.sort, values, (field) => mapping.field(field)?.nullable ?? true);
+    return afterRow(this.sort, values, (field) => !mapping.isKeyField(field));
   }
 
   private compare(a: PublicRecord, b: PublicRecord): number {

@@ -1,8 +1,9 @@
 import type { KeyPart } from '../domain/keys.ts';
-import type { ColumnSpec, KeyType } from '../domain/model.ts';
+import type { ChildTable, ColumnSpec, KeyType } from '../domain/model.ts';
 import type { BanyanError } from '../domain/errors.ts';
 import type { Condition, ListQuery, Operator } from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
+import type { StatisticsGroup, StatisticsQuery } from '../domain/statistics.ts';
 import type { Row } from '../domain/values.ts';
 import type { Key, StoreKind } from '../domain/words.ts';
 
@@ -53,9 +54,11 @@ export interface Capabilities {
   /** Key types that `scan` returns in the order of `compareKeys`. */
   keyOrders: readonly KeyType[];
   /** Whether `update` and `remove` take a condition that is part of the same operation. Without it they must get none. */
-  conditionalWrites?: boolean;
+  conditionalWrites: boolean;
   /** Whether `list` can go by the bytes of text when asked (`ListQuery.bytewise`). Left out: it cannot. */
   bytewiseText?: boolean;
+  /** Whether `statistics` is there. Left out: it is not, and rows are folded by whoever wants them. */
+  statistics?: boolean;
   /** Whether a key may be made of several columns (`TableSpec.keys`). */
   compositeKeys: boolean;
 }
@@ -74,6 +77,10 @@ export interface TableSpec {
    * there takes their place. Without it they are left alone. Needs `capabilities.paths`.
    */
   rest?: string;
+  /** Rows of other tables that a row carries as lists. Needs `capabilities.transactions`. */
+  children?: readonly ChildTable[];
+  /** Column that is set where a row is to count as deleted. Needs a store of kind `prisma`. */
+  softDelete?: string;
 }
 
 export interface ActualColumn {
@@ -122,6 +129,8 @@ export interface Table {
   scanKeys(after: Key | null, limit: number): Promise<Key[]>;
   /** Exact number of rows. */
   count(where?: Condition): Promise<number>;
+  /** Groups of rows and their measures, made in the store. Needs `capabilities.statistics`; exact but for floats. */
+  statistics?(query: StatisticsQuery): Promise<StatisticsGroup[]>;
   /** Keys of the rows that hold for a condition (D2). */
   keysWhere(where: Condition, limit: number): Promise<Key[]>;
 

@@ -147,6 +147,7 @@ const METHODS: Readonly<Record<Method, StoreOperation | 'bulk' | 'as-is'>> = {
   scan: 'read',
   scanKeys: 'read',
   count: 'read',
+  statistics: 'read',
   keysWhere: 'read',
   highestKey: 'read',
   insert: 'write',

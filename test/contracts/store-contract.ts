@@ -3,11 +3,13 @@ import type { Sql } from '../../src/domain/sql.ts';
 import type { Capabilities, Store, Table } from '../../src/stores/contract.ts';
 import { bulkClaims } from './claims-bulk.ts';
 import { compositeClaims } from './claims-composite.ts';
+import { conditionalClaims } from './claims-conditional.ts';
 import { conditionClaims } from './claims-conditions.ts';
 import { failureClaims } from './claims-failures.ts';
 import { insertClaims } from './claims-inserts.ts';
 import { readClaims } from './claims-reads.ts';
 import { shapeClaims } from './claims-shape.ts';
+import { statisticsClaims } from './claims-statistics.ts';
 import { valueClaims } from './claims-values.ts';
 import { writeClaims } from './claims-writes.ts';
 import { CHILDREN, COUNTERS, NOTES, PLACES, THINGS } from './tables.ts';
@@ -98,8 +100,10 @@ export async function storeContract(t: Test, open: () => Promise<StoreUnderTest>
     shapeClaims,
     valueClaims,
     readClaims,
+    statisticsClaims,
     conditionClaims,
     writeClaims,
+    conditionalClaims,
     bulkClaims,
     insertClaims,
     compositeClaims,

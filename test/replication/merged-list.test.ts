@@ -9,6 +9,8 @@ import { listMerged } from '../../src/replication/merged-list.ts';
 import { moveKeys } from '../../src/replication/move.ts';
 import { moveAll } from '../../src/replication/mover.ts';
 import { Random } from '../../src/quickstart/random.ts';
+import { statisticsMerged } from '../../src/replication/statistics.ts';
+import { Fold, type StatisticsGroup, type StatisticsQuery } from '../../src/domain/statistics.ts';
 import { change, create, newKey, openPlace, openReplica, remove } from '../protocol/place.ts';
 
 const place = await openPlace(t);
@@ -167,6 +169,70 @@ t.test(
       const offset = random.int(0, after.length + 2);
       const middle = await list({ where, sort, limit: 5, offset });
       t.same(middle.records, after.slice(offset, offset + 5), `${claim}: from ${offset} on`);
+    }
+  },
+);
+
+const STATISTICS: readonly Omit<StatisticsQuery, 'where'>[] = [
+  { groupBy: [], measures: [{ field: 'employees', sum: true, range: true }] },
+  {
+    groupBy: [{ field: 'sector', by: 'value' }],
+    measures: [
+      { field: 'employees', sum: true, range: true },
+      { field: 'createdAt', sum: false, range: true },
+    ],
+  },
+  {
+    groupBy: [
+      { field: 'createdAt', by: 'day' },
+      { field: 'active', by: 'value' },
+    ],
+    measures: [{ field: 'employees', sum: true, range: true }],
+  },
+];
+
+t.test(
+  'statistics of both sides are what one table with all of it would say, however far the mover is',
+  async (t) => {
+    const seed = Number(process.env.SEED ?? randomInt(1_000_000));
+    t.comment(`SEED=${seed}`);
+    for (let round = 0; round < 6; round += 1) {
+      const random = new Random(seed + round);
+      const model = new Model(random);
+      await fill(model, random, random.int(5, 50));
+      const small = {
+        ...companies,
+        settings: { ...companies.settings, backfill: { start: 'manual', chunk: 4 } },
+      } as const;
+      const stop = new AbortController();
+      let chunks = random.int(0, 4);
+      const onProgress = () => void (chunks-- <= 0 && stop.abort());
+      const options = {
+        generation,
+        again: false,
+        syncParents: async () => {},
+        signal: stop.signal,
+        onProgress,
+      };
+      for (let step = 0; step < 8; step += 1) await model.step();
+      await moveAll(small, options).catch(() => undefined);
+      for (let step = 0; step < 8; step += 1) await model.step();
+      for (const asked of STATISTICS) {
+        const where = random.pick(FILTERS);
+        const fold = new Fold({ ...asked, where }, typeOf);
+        for (const record of model.matching(where, [byKey])) fold.add(record);
+        const lines = (groups: StatisticsGroup[]) =>
+          groups
+            .filter(({ count }) => count > 0)
+            .map((group) => JSON.stringify(group))
+            .sort();
+        const found = await statisticsMerged(companies, generation, { ...asked, where });
+        t.same(
+          lines(found),
+          lines(fold.result),
+          `round ${round}, ${JSON.stringify(where)}, ${JSON.stringify(asked.groupBy)}`,
+        );
+      }
     }
   },
 );

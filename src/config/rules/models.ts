@@ -106,6 +106,21 @@ export function* columnsAreUnique(draft: Draft): Iterable<Finding> {
   }
 }
 
+/** What a delete sets must be able to say that nothing was deleted. */
+export function* softDeletesAreMoments(draft: Draft): Iterable<Finding> {
+  for (const [name, { new: next }, fields] of resourcesWithFields(draft)) {
+    if (next?.softDelete === undefined) continue;
+    const path = ['resources', name, 'new', 'softDelete'];
+    const field = fields.get(next.softDelete);
+    if (!field)
+      yield unknownName(path, next.softDelete, [...fields.keys()], `a field of the model ${next.model}`);
+    else if (field.type !== 'DateTime' || field.list || !field.optional) {
+      const found = `${shown(next.softDelete)}, which is ${field.optional ? '' : 'a required '}${field.type}`;
+      yield { path, at: 'value', found, expected: 'an optional field of type DateTime' };
+    }
+  }
+}
+
 /** A key with a column too many or too few would take different records for one. */
 export function* keysFitTheModel(draft: Draft): Iterable<Finding> {
   for (const [name, { legacy, new: next }, fields] of resourcesWithFields(draft)) {
@@ -147,12 +162,17 @@ function fieldUses({ fields, query, shadow, tenant, stamp }: Partly<ResourceInFi
     ...keys(['fields', 'defaults'], fields?.defaults),
     ...keys(['fields', 'enums'], fields?.enums),
     ...keys(['fields', 'constants', 'new'], fields?.constants?.new),
-    ...Object.entries(fields?.embed ?? {}).flatMap(([path, members]) => keys(['fields', 'embed', path], members)),
+    ...Object.entries(fields?.embed ?? {}).flatMap(([path, members]) =>
+      keys(['fields', 'embed', path], members),
+    ),
     ...(fields?.custom ?? []).flatMap((group, index) =>
       items(['fields', 'custom', index, 'fields'], group?.fields),
     ),
-    ...(fields?.rest === undefined ? [] : [{ field: fields.rest, path: ['fields', 'rest'], at: 'value' as const }]),
+    ...(fields?.rest === undefined
+      ? []
+      : [{ field: fields.rest, path: ['fields', 'rest'], at: 'value' as const }]),
     ...items(['query', 'filters'], query?.filters),
+    ...items(['query', 'statistics'], query?.statistics),
     ...items(['query', 'sort'], query?.sort),
     ...items(['shadow', 'ignore'], shadow?.ignore),
   ];

@@ -38,6 +38,7 @@ const LISTS: readonly [
   (resource: Partly<ResourceInFile>) => readonly (string | undefined)[] | undefined,
 ][] = [
   [['query', 'filters'], ({ query }) => query?.filters],
+  [['query', 'statistics'], ({ query }) => query?.statistics],
   [['query', 'sort'], ({ query }) => query?.sort],
   [['shadow', 'ignore'], ({ shadow }) => shadow?.ignore],
 ];

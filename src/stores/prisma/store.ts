@@ -3,7 +3,9 @@ import type { Database } from '../../domain/sql.ts';
 import { openDatabase, type PostgresDatabase } from '../../postgres/database.ts';
 import type { Capabilities, Store, StoreNotice, Table, TableSpec } from '../contract.ts';
 import { FILTER_OPERATORS } from './conditions.ts';
+import { SoftDeleteTable } from './soft-delete.ts';
 import { SlowQueries } from './slow-queries.ts';
+import { FamilyTable } from './family.ts';
 import { PrismaTable } from './table.ts';
 
 /**
@@ -29,6 +31,7 @@ export class PrismaStore implements Store {
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
     conditionalWrites: true,
     bytewiseText: true,
+    statistics: true,
     compositeKeys: true,
   };
   readonly #database: PostgresDatabase;
@@ -63,7 +66,11 @@ export class PrismaStore implements Store {
   }
 
   table(spec: TableSpec): Table {
-    return new PrismaTable(spec, this.#database);
+    const { softDelete, ...plain } = spec;
+    if (softDelete !== undefined) return new SoftDeleteTable(plain, softDelete, (inner) => this.table(inner));
+    return spec.children?.length
+      ? new FamilyTable(spec, this.#database)
+      : new PrismaTable(spec, this.#database);
   }
 
   async ping(): Promise<void> {

@@ -3,14 +3,17 @@ import { splitKey } from '../../domain/keys.ts';
 import type { ColumnSpec, KeyType } from '../../domain/model.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
 import type { Sql } from '../../domain/sql.ts';
+import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import { arrayLiteral } from '../../postgres/arrays.ts';
 import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } from '../contract.ts';
 import { upsertParameters, upsertText } from './bulk.ts';
+import { childrenOf } from './children.ts';
 import { insertRows } from '../postgres-inserts.ts';
 import { advanceSequenceText, describeTable, writableColumns, type WritableColumn } from './catalog.ts';
 import { quote, quoteTable, StatementParts } from './conditions.ts';
+import { readStatistics } from './statistics.ts';
 import { toKey, toPart } from './values.ts';
 
 /** Name of the column that carries a list's total beside its rows. */
@@ -111,6 +114,10 @@ export class PrismaTable implements Table {
     const text = `SELECT count(*) AS total FROM ${this.#shape.table}${parts.where(where)}`;
     const { rows } = await this.#sql.query<{ total: number }>(text, parts.parameters);
     return rows[0]?.total ?? 0;
+  }
+
+  async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {
+    return await readStatistics(this.#sql, this.#shape.table, this.#parts(), query);
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {
@@ -266,7 +273,10 @@ function shapeOf(spec: TableSpec): Shape {
     key: names.join(', '),
     orderedParts: spec.keys.map(({ type }, index) => names[index] + (type === 'text' ? ' COLLATE "C"' : '')),
     equals: names.map((name) => `${name} = `),
-    list: spec.columns.map(selected).join(', '),
+    list: [
+      ...spec.columns.map(selected),
+      ...(spec.children ?? []).map((child) => childrenOf(spec, child)),
+    ].join(', '),
     writable: null,
   };
 }
