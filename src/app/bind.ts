@@ -143,7 +143,11 @@ async function bindOne(
     field,
     resource,
   }));
-  const references = [...referencesBetween(model.references, resourceOfModel), ...declared];
+  const references = [
+    ...referencesBetween(model.references, resourceOfModel),
+    ...declared,
+    ...referencesOfChildren(settings, models, resourceOfModel),
+  ];
   const mapping = new Mapping(model, { name: legacy.table, key: legacy.key }, settings.fields, {
     ids: forms.get(settings.name),
     references: new Map(
@@ -152,6 +156,7 @@ async function bindOne(
         return target ? [[field, target] as const] : [];
       }),
     ),
+    models,
     modules: await loadMappingModules(settings),
   });
   const timing = (store: string) => {
@@ -168,13 +173,31 @@ async function bindOne(
   );
 }
 
+/** What the children of a record refer to, but for their parent. */
+function referencesOfChildren(
+  { fields: { split } }: ResourceSettings,
+  models: ReadonlyMap<string, ModelSpec>,
+  resourceOfModel: ReadonlyMap<string, ResourceName>,
+): { field: string; resource: ResourceName }[] {
+  return Object.entries(split).flatMap(([name, { model, parent }]) =>
+    referencesBetween(models.get(model)?.references ?? [], resourceOfModel)
+      .filter(({ field }) => field !== parent)
+      .map(({ field, resource }) => ({ field: `${name}.${field}`, resource })),
+  );
+}
+
 function modelOf(settings: ResourceSettings, models: ReadonlyMap<string, ModelSpec>): ModelSpec {
   const model = models.get(settings.new.model);
   if (!model)
     throw new BanyanError('config-invalid', `the Prisma schema has no model "${settings.new.model}"`);
   const owned = ownedFields(settings.access);
-  const fields = model.fields.map((field) => ({ ...field, owned: owned.includes(field.name) }));
-  return owned.length > 0 ? { ...model, fields } : model;
+  const { softDelete } = settings.new;
+  if (owned.length === 0 && softDelete === null) return model;
+  const fields = model.fields
+    .filter((field) => field.name !== softDelete)
+    .map((field) => ({ ...field, owned: owned.includes(field.name) }));
+  const deleted = model.fields.find((field) => field.name === softDelete)?.column;
+  return { ...model, fields, ...(deleted === undefined ? {} : { softDelete: deleted }) };
 }
 
 /** The forms of each resource's ids; resources with composite keys have none of their own. */

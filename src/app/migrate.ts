@@ -4,6 +4,7 @@ import { BanyanError } from '../domain/errors.ts';
 import type { PrismaStoreSettings } from '../domain/configuration.ts';
 import type { Sql } from '../domain/sql.ts';
 import { openDatabase } from '../postgres/database.ts';
+import { capturedOf } from '../replication/captured.ts';
 import { installCapture, missingCapture, type CapturedTable } from '../state/capture.ts';
 import { grantAccounts, migrateControl, pendingControlMigrations } from '../state/migrate.ts';
 import { migratePrisma, pendingMigrations } from '../stores/prisma/migrate.ts';
@@ -53,11 +54,7 @@ export async function migrateAll(binding: Binding, { dryRun = false } = {}): Pro
 
 /** The tables of the new side whose writes are marked, one per resource. */
 export function capturedTables({ resources }: Binding): CapturedTable[] {
-  return [...resources.values()].map(({ name, mapping }) => ({
-    resource: name,
-    table: mapping.tables.new.name,
-    keys: mapping.tables.new.keys.map(({ name: column }) => column),
-  }));
+  return [...resources.values()].flatMap(capturedOf);
 }
 
 /** Whether a new configuration names a table that the one before did not. */

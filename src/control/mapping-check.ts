@@ -1,3 +1,4 @@
+import { capturedOf } from '../replication/captured.ts';
 import type { BoundResource, RecordSide } from '../replication/resource.ts';
 import { missingCapture } from '../state/capture.ts';
 
@@ -7,13 +8,12 @@ import { missingCapture } from '../state/capture.ts';
  */
 export async function checkMapping(resource: BoundResource): Promise<string[]> {
   const problems = [...(await checkSide(resource.legacy)), ...(await checkSide(resource.new))];
-  const { name, keys: parts } = resource.mapping.tables.new;
-  const keys = parts.map((part) => part.name);
-  if (problems.length === 0) {
-    const missing = await missingCapture(resource.database, { resource: resource.name, table: name, keys });
+  if (problems.length > 0) return problems;
+  for (const captured of capturedOf(resource)) {
+    const missing = await missingCapture(resource.database, captured);
     if (missing.length > 0)
       problems.push(
-        `new: table "${name}" lacks the triggers ${missing.join(', ')}; "banyan migrate" makes them`,
+        `new: table "${captured.table}" lacks the triggers ${missing.join(', ')}; "banyan migrate" makes them`,
       );
   }
   return problems;

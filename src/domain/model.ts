@@ -54,6 +54,19 @@ export interface ReferenceSpec {
   model: string;
 }
 
+/** Rows that belong to a row of another table and are read and written with it, in an order of their own. */
+export interface ChildTable {
+  /** Name under which the parent's row carries them, as a list. */
+  name: string;
+  table: string;
+  /** Column with the parent's key, which has one part. */
+  parent: string;
+  /** Integer column with the place in the list, from 0. */
+  order: string;
+  /** The other columns. */
+  columns: readonly ColumnSpec[];
+}
+
 /** A column or field that a key is made of; most keys have just one. */
 export interface KeyPart {
   name: string;
@@ -74,6 +87,8 @@ export interface ModelSpec {
   keyFromSequence: boolean;
   fields: FieldSpec[];
   references: ReferenceSpec[];
+  /** Column of the new table that marks a record as deleted; it is no field. Left out: records are deleted for good. */
+  softDelete?: string;
 }
 
 /** Types whose values are keys, and so have an order that both sides agree on (see `compareKeys` in keys.ts). */

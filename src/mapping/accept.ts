@@ -10,6 +10,7 @@ import {
   type Value,
 } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
+import { isMembers, type Children } from './children.ts';
 import { idIn, isOneForm, type IdForms } from './ids.ts';
 import type { MappedField, Mapping } from './mapping.ts';
 
@@ -89,6 +90,7 @@ type Result = { value: Value } | { problem: string };
 
 /** One value of a field, canonical, or what is wrong with it. */
 export function acceptValue(field: MappedField, value: Value): Result {
+  if (field.children) return acceptChildren(field.children, value);
   if (value === null)
     return field.nullable ? { value } : { problem: `must not be null (${describe(field)})` };
   if (!field.list) return acceptScalar(field, value);
@@ -100,6 +102,25 @@ export function acceptValue(field: MappedField, value: Value): Result {
     items.push(result.value);
   }
   return { value: items };
+}
+
+/** The documents of an array, each with every field of a child. */
+function acceptChildren({ fields }: Children, value: Value): Result {
+  if (!Array.isArray(value)) return { problem: 'must be an array of objects' };
+  const children: Value[] = [];
+  for (const [index, child] of value.entries()) {
+    if (!isMembers(child)) return { problem: `item ${index}: must be an object` };
+    const unknown = Object.keys(child).find((name) => !fields.some((field) => field.name === name));
+    if (unknown !== undefined) return { problem: `item ${index}: "${unknown}" is not a field` };
+    const read: PublicRecord = {};
+    for (const field of fields) {
+      const result = acceptValue(field, child[field.name] ?? null);
+      if ('problem' in result) return { problem: `item ${index}: ${field.name} ${result.problem}` };
+      read[field.name] = result.value;
+    }
+    children.push(read);
+  }
+  return { value: children };
 }
 
 function acceptScalar(field: MappedField, value: Value): Result {

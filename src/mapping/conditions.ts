@@ -40,7 +40,7 @@ export function sortOn(side: Side, sort: readonly SortBy[], fieldOf: FieldOf): S
 /** The column of a field; fails where the side holds the field only together with others. */
 function columnOn(side: Side, field: MappedField, what: string): string {
   const column = field.columns[side];
-  if (column === null) throw cannot(field, what);
+  if (column === null || field.children) throw cannot(field, what);
   return column;
 }
 

@@ -15,6 +15,7 @@ import {
   type Codec,
 } from './codecs.ts';
 import { conversionOf } from './conversions.ts';
+import type { Children } from './children.ts';
 import { isOneForm, type IdForms } from './ids.ts';
 import { columnName } from './naming.ts';
 
@@ -36,6 +37,8 @@ export interface MappedField extends FieldSpec {
   explicit: Record<Side, Codec | null>;
   /** Whether the order of its values is the same on both sides, and equality all that can be asked otherwise. */
   ordered: boolean;
+  /** What the documents of the array are, where the new side has a table for them. */
+  children?: Children;
 }
 
 /** The types of a column that holds ids of a form. */
@@ -142,6 +145,6 @@ function conversion(side: Side, { name, type, types, list }: Mapped): Codec | nu
 /** The column of a field as a side's store is told of it; null where the side holds it in another way. */
 export function columnSpec(side: Side, field: MappedField): ColumnSpec | null {
   const name = field.columns[side];
-  if (name === null) return null;
+  if (name === null || (side === 'new' && field.children)) return null;
   return { name, type: field.types[side], list: field.list, nullable: field.nullable };
 }

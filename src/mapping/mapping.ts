@@ -1,18 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { FieldSettings } from '../domain/configuration.ts';
+import { BanyanError } from '../domain/errors.ts';
 import { partText, type KeyPart } from '../domain/keys.ts';
-import type { ColumnSpec, KeyType, ModelSpec, ValueType } from '../domain/model.ts';
+import type { ChildTable, ColumnSpec, KeyType, ModelSpec, ValueType } from '../domain/model.ts';
 import { misfitsOf, noteMisfits } from '../domain/misfits.ts';
 import type { Condition, SortBy } from '../domain/query.ts';
 import { isExactNumber, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
+import { Children, childrenField } from './children.ts';
 import { conditionOn, sortOn } from './conditions.ts';
 import { CustomGroup, type CustomModule } from './custom.ts';
 import { columnSpec, mapField, type MappedField } from './field.ts';
 import { newId, type IdForms } from './ids.ts';
+import { columnName } from './naming.ts';
 import { RecordKeys } from './record-keys.ts';
+import { NO_FIELD_SETTINGS } from './settings.ts';
 
 export type { MappedField } from './field.ts';
+export { NO_FIELD_SETTINGS } from './settings.ts';
 
 /** A table as a side holds it, in the words of the store contract. */
 export interface MappedTable {
@@ -22,6 +27,8 @@ export interface MappedTable {
   keyType: KeyType;
   columns: ColumnSpec[];
   rest?: string;
+  children?: ChildTable[];
+  softDelete?: string;
 }
 
 /** What a mapping is made of beside its resource's own settings. */
@@ -30,29 +37,14 @@ export interface MappingContext {
   ids?: IdForms;
   /** Forms of the ids of other resources, by the field that holds them. */
   references?: ReadonlyMap<string, IdForms>;
+  /** Models of child tables by name, and the forms of the ids that children hold, by `field.childField`. */
+  models?: ReadonlyMap<string, ModelSpec>;
   /** Modules of `fields.custom`, in its order. */
   modules?: readonly CustomModule[];
 }
 
 /** Where a row of a legacy document has the fields that no other field names. */
 export const REST = '*';
-
-/** Settings that declare nothing. */
-export const NO_FIELD_SETTINGS: FieldSettings = {
-  case: 'none',
-  rename: {},
-  types: {},
-  references: {},
-  defaults: {},
-  constants: { legacy: {}, new: {} },
-  enums: {},
-  embed: {},
-  split: {},
-  custom: [],
-  rest: null,
-  drop: [],
-  nulls: 'null',
-};
 
 /**
  * The pure translation between a resource's public records and the rows of both sides. Declared, not coded: names by
@@ -93,11 +85,18 @@ export class Mapping {
     const keyForms = new Map(this.ids.parts.map(({ field, forms }) => [field, forms]));
     const legacyKeys = legacyKeyColumns(model, legacyTable.key);
     const isPublic = ({ name }: { name: string }) => !Object.hasOwn(settings.constants.new, name);
-    this.fields = model.fields.filter(isPublic).map((field) => {
+    const children = childrenOf(settings, context);
+    const own = model.fields.filter(isPublic).map((field) => {
       const ids = keyForms.get(field.name) ?? context.references?.get(field.name) ?? null;
       const legacyKey = field.name === settings.rest ? REST : legacyKeys.get(field.name);
       return mapField(field, { legacyKey, ids }, settings);
     });
+    this.fields = [
+      ...own,
+      ...children.map((one) =>
+        childrenField(one, settings.rename[one.name] ?? columnName(one.name, settings.case)),
+      ),
+    ];
     this.fingerprint = fingerprintOf(model, legacyTable, settings, context);
     this.byName = new Map(this.fields.map((field) => [field.name, field]));
     this.groups = settings.custom.map((group, index) => new CustomGroup(group, customModule(context, index)));
@@ -107,7 +106,11 @@ export class Mapping {
         ...this.table('legacy', legacyTable.name, this.legacyColumns(settings)),
         ...(settings.rest === null ? {} : { rest: REST }),
       },
-      new: this.table('new', model.table, this.newColumns(model, settings)),
+      new: {
+        ...this.table('new', model.table, this.newColumns(model, settings)),
+        ...(children.length > 0 ? { children: children.map(({ table }) => table) } : {}),
+        ...(model.softDelete === undefined ? {} : { softDelete: model.softDelete }),
+      },
     };
   }
 
@@ -235,8 +238,21 @@ function fingerprintOf(
 ): string {
   const modules = context.modules?.map(({ toNew, toLegacy }) => [String(toNew), String(toLegacy)]);
   const references = [...(context.references ?? [])];
-  const whole = JSON.stringify([model, table, settings, context.ids, references, modules]);
+  const children = Object.values(settings.split ?? {}).map((child) => context.models?.get(child.model));
+  const whole = JSON.stringify([model, table, settings, context.ids, references, modules, children]);
   return createHash('sha256').update(whole).digest('hex');
+}
+
+function childrenOf({ split }: FieldSettings, { models, references }: MappingContext): Children[] {
+  return Object.entries(split).map(([name, child]) => {
+    const model = models?.get(child.model);
+    if (!model)
+      throw new BanyanError('config-invalid', `fields.split.${name}: there is no model "${child.model}"`);
+    const within = [...(references ?? [])].flatMap(([field, forms]) =>
+      field.startsWith(`${name}.`) ? [[field.slice(name.length + 1), forms] as const] : [],
+    );
+    return new Children(name, child, model, new Map(within));
+  });
 }
 
 function sameForms(form: KeyType): IdForms {

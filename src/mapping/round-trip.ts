@@ -1,5 +1,6 @@
 import { BanyanError } from '../domain/errors.ts';
 import { misfitsOf, misfitText } from '../domain/misfits.ts';
+import type { ValueType } from '../domain/model.ts';
 import {
   isExactNumber,
   numberText,
@@ -9,6 +10,7 @@ import {
   type Value,
 } from '../domain/values.ts';
 import { acceptValue } from './accept.ts';
+import { isMembers, type Children } from './children.ts';
 import type { MappedField } from './field.ts';
 import { REST, type Mapping } from './mapping.ts';
 
@@ -49,7 +51,7 @@ function travel(mapping: Mapping, row: Row): Finding[] {
   try {
     const record = mapping.toRecord('legacy', row);
     const wrong = mapping.fields.flatMap((field) => misfit(field, record[field.name] ?? null));
-    const unfit = new Set(wrong.map(({ field }) => field));
+    const unfit = new Set(wrong.map(({ field }) => field.split('.')[0]));
     const there = mapping.toRow('new', record);
     const back = mapping.toRecord('new', there);
     const changed = mapping.fields
@@ -72,7 +74,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 
 /** Columns of legacy that come back otherwise than they were, beside those of which worse is known. */
 function columnsChanged(mapping: Mapping, row: Row, returned: Row, known: readonly Finding[]): Finding[] {
-  const worse = new Set(known.map(({ field }) => field));
+  const worse = new Set(known.map(({ field }) => field.split('.')[0]));
   const again = mapping.toRecord('legacy', returned);
   const record = mapping.toRecord('legacy', row);
   return mapping.tables.legacy.columns.flatMap(({ name: column }) => {
@@ -86,7 +88,8 @@ function columnsChanged(mapping: Mapping, row: Row, returned: Row, known: readon
     const detail = became(row[column], returned[column]);
     const public_ = mapping.field(field);
     const same = public_
-      ? sameValue(record[field], again[field])
+      ? sameValue(record[field], again[field]) &&
+        !(public_.children && hasLess(row[column], returned[column]))
       : row[column] === undefined || !mapping.isConstant(column);
     return [
       same
@@ -96,12 +99,24 @@ function columnsChanged(mapping: Mapping, row: Row, returned: Row, known: readon
   });
 }
 
+/** Whether documents come back without a member that they had. */
+function hasLess(before: Value | undefined, after: Value | undefined): boolean {
+  if (before === null || before === undefined) return false;
+  if (Array.isArray(before))
+    return !Array.isArray(after) || before.some((item, index) => hasLess(item, after[index]));
+  if (!isMembers(before)) return false;
+  return Object.entries(before).some(
+    ([name, value]) => value !== null && (!isMembers(after) || !Object.hasOwn(after, name)),
+  );
+}
+
 function fieldOfColumn(mapping: Mapping, column: string): string {
   return mapping.fields.find(({ columns }) => columns.legacy === column)?.name ?? column;
 }
 
 /** What keeps a value out of the new side's column. */
 function misfit(field: MappedField, value: Value): Finding[] {
+  if (field.children) return childMisfits(field.children, value);
   if (holdsAnyway(field, value)) return [];
   const accepted = acceptValue(field, value);
   if ('problem' in accepted)
@@ -122,6 +137,15 @@ function numbersIn(field: MappedField, value: Value): string[] {
   if (Array.isArray(value)) return value.flatMap((item) => numbersIn(field, item));
   if (typeof value === 'number' || isExactNumber(value)) return [numberText(value)];
   return field.as === 'string' && typeof value === 'string' ? [value] : [];
+}
+
+function childMisfits({ name, fields }: Children, value: Value): Finding[] {
+  if (!Array.isArray(value)) return [lost(name, 'another type', `${shown(value)} is no array`)];
+  return value.flatMap((child) => {
+    if (!isMembers(child)) return [lost(name, 'another type', `${shown(child)} is no object`)];
+    const found = fields.flatMap((field) => misfit(field, child[field.name] ?? null));
+    return found.map((finding) => ({ ...finding, field: `${name}.${finding.field}` }));
+  });
 }
 
 /** Values that no client may send, but that both databases hold. */

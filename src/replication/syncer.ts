@@ -1,6 +1,6 @@
 import { isBanyanError, isPassing } from '../domain/errors.ts';
 import { MODES, syncsNow } from '../domain/modes.ts';
-import type { PublicRecord } from '../domain/values.ts';
+import { isExactNumber, type PublicRecord, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, ResourceState } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import type { Log } from '../observability/log.ts';
@@ -12,7 +12,7 @@ import { moveKeys } from './move.ts';
 import { NOTHING, pull, type RefusedKey, type SyncResult } from './pull.ts';
 import { push } from './push.ts';
 import { noteRefused } from './refused.ts';
-import type { BoundResource } from './resource.ts';
+import { drawsKeys, type BoundResource } from './resource.ts';
 
 /** How often the journal is looked at for marks that nobody of this process works on; by what the mode is doing; ms. */
 export const SWEEP_INTERVAL = { moving: 50, following: 250, resting: 2_000 } as const;
@@ -41,10 +41,18 @@ class SeenKeys {
   }
 }
 
+/** The values of a field, of each child where the path leads through an array of them. */
+function valuesAt(value: Value | undefined, [name, ...path]: readonly string[]): Value[] {
+  if (Array.isArray(value)) return value.flatMap((item) => valuesAt(item, [name as string, ...path]));
+  if (typeof value !== 'object' || value === null || isExactNumber(value) || name === undefined) return [];
+  const found = value[name] ?? [];
+  return path.length > 0 ? valuesAt(found, path) : [found].flat();
+}
+
 /** Keys of the records that a field of these refers to: one id, a list of ids, or none. */
 function referredKeys(records: Iterable<PublicRecord>, field: string, parent: Mapping): Key[] {
   return [...records]
-    .flatMap((record) => record[field] ?? [])
+    .flatMap((record) => valuesAt(record, field.split('.')))
     .map((id) => parent.ids.ofId(id))
     .filter((key) => key !== '');
 }
@@ -152,7 +160,7 @@ export class Syncer {
       if (now && syncsNow(now)) {
         this.queue.add(await dueKeys(resource.database, resource.name, 5 * BATCH));
         if (now.primary === 'new') await dropExpiredLeases(resource.database, resource.name);
-        else if (resource.mapping.keyFromSequence) await this.sweepOrphans();
+        else if (resource.mapping.keyFromSequence || drawsKeys(resource.legacy)) await this.sweepOrphans();
       }
     } catch (error) {
       log.debug(

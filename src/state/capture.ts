@@ -8,8 +8,10 @@ export interface CapturedTable {
   resource: string;
   /** Table in the default schema of the gateway's account. */
   table: string;
-  /** Key columns. */
+  /** Key columns; of a child table the column with its parent's key, which is what is marked. */
   keys: readonly string[];
+  /** Whether its rows are parts of the resource's records, not records by themselves. */
+  child?: boolean;
 }
 
 /** Modes in which new decides and legacy rests: there a delete leaves a tombstone (M2). */
@@ -35,7 +37,7 @@ const OPERATIONS = [
  * decided under a mode that has ended meanwhile, and would be acknowledged where nobody reads it (R9).
  */
 export async function installCapture(sql: Sql, captured: CapturedTable): Promise<void> {
-  const functionName = `banyan.${quoteIdentifier(`capture_${captured.resource}`)}`;
+  const functionName = functionOf(captured);
   await sql.query(captureFunction(functionName, captured));
   for (const { name, event, referencing } of OPERATIONS) {
     await sql.query(
@@ -45,13 +47,17 @@ export async function installCapture(sql: Sql, captured: CapturedTable): Promise
   }
 }
 
+function functionOf({ resource, table, child }: CapturedTable): string {
+  return `banyan.${quoteIdentifier(`capture_${resource}${child ? `.${table}` : ''}`)}`;
+}
+
 function captureFunction(functionName: string, captured: CapturedTable): string {
   return `
 CREATE OR REPLACE FUNCTION ${functionName}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $banyan$${captureBody(captured)}$banyan$`;
 }
 
-function captureBody({ resource, keys }: CapturedTable): string {
+function captureBody({ resource, keys, child = false }: CapturedTable): string {
   const key = keyInSql(keys);
   const name = quoteLiteral(resource);
   const insert = (rows: string) =>
@@ -95,10 +101,10 @@ BEGIN
   -- M2: what new has deleted stays hidden in legacy; what is there again hides its twin by itself.
   IF here.mode IN (${RESTING_MODES.map(quoteLiteral).join(', ')}) THEN
     IF TG_OP = 'DELETE' THEN
-      ${bury(`SELECT ${key} FROM old_rows`)}
+      ${child ? 'NULL;' : bury(`SELECT ${key} FROM old_rows`)}
     ELSE
       IF TG_OP = 'UPDATE' THEN
-        ${bury(`SELECT ${key} FROM old_rows EXCEPT SELECT ${key} FROM new_rows`)}
+        ${child ? 'NULL;' : bury(`SELECT ${key} FROM old_rows EXCEPT SELECT ${key} FROM new_rows`)}
       END IF;
       UPDATE banyan.moved SET deleted = false
         WHERE resource = ${name} AND generation = here.generation AND deleted
@@ -122,11 +128,7 @@ export async function missingCapture(sql: Sql, captured: CapturedTable): Promise
     `SELECT tgname FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid
      WHERE tgrelid = to_regclass($1) AND tgenabled IN ('O', 'A') AND NOT tgisinternal
        AND tgfoid = to_regproc($2) AND prosrc = $3`,
-    [
-      quoteIdentifier(captured.table),
-      `banyan.${quoteIdentifier(`capture_${captured.resource}`)}`,
-      captureBody(captured),
-    ],
+    [quoteIdentifier(captured.table), functionOf(captured), captureBody(captured)],
   );
   const present = new Set(rows.map((row) => row.tgname));
   return OPERATIONS.map(({ name }) => `banyan_capture_${name}`).filter((name) => !present.has(name));
@@ -137,5 +139,5 @@ export async function removeCapture(sql: Sql, captured: CapturedTable): Promise<
   for (const { name } of OPERATIONS) {
     await sql.query(`DROP TRIGGER IF EXISTS banyan_capture_${name} ON ${quoteIdentifier(captured.table)}`);
   }
-  await sql.query(`DROP FUNCTION IF EXISTS banyan.${quoteIdentifier(`capture_${captured.resource}`)}()`);
+  await sql.query(`DROP FUNCTION IF EXISTS ${functionOf(captured)}()`);
 }
