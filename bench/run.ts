@@ -5,6 +5,7 @@ import { dualWrite } from './cases/dual-write.ts';
 import { jsonFile } from './cases/json-file.ts';
 import { legacy } from './cases/legacy.ts';
 import { memory } from './cases/memory.ts';
+import { merged } from './cases/merged.ts';
 import { next } from './cases/new.ts';
 import { passThrough } from './cases/pass-through.ts';
 import { shadow } from './cases/shadow.ts';
@@ -26,6 +27,7 @@ const CASES: readonly Case[] = [
   shadow,
   backfill,
   verify,
+  merged,
   jsonFile,
   memory,
   switching,
@@ -35,7 +37,7 @@ const CASES: readonly Case[] = [
 const USAGE = `npm run bench [-- names… --quick --full]
   names    ${CASES.map(({ name }) => name).join(', ')}; all unless named
   --quick  short runs: a first look, too noisy to judge by
-  --full   a million rows for the memory test instead of a hundred thousand`;
+  --full   a million rows for the memory test instead of a hundred thousand, and merged pages of two million`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
