@@ -8,7 +8,7 @@ interface Surroundings {
   config: string;
   env: Record<string, string>;
   welcome(url: string): string;
-  stop(): Promise<void>;
+  stop(): Promise<unknown>;
 }
 
 interface Start {
@@ -17,6 +17,7 @@ interface Start {
 
 /** `npm run example -- SYSTEM`: a new one is a folder beside this file and a line here. */
 const SYSTEMS: Readonly<Record<string, () => Promise<Start>>> = {
+  hybrid: () => import('./hybrid/start.ts'),
   novacrm: () => import('./novacrm/start.ts'),
   sqal: () => import('./sqal/start.ts'),
   shop: () => import('./shop/start.ts'),

@@ -28,6 +28,8 @@ export interface FieldOutline {
   /** Name of the Prisma type without `?` and `[]`. */
   type: string;
   list: boolean;
+  /** Whether it may be null. */
+  optional: boolean;
   /** Whether the id is this field, or this among others. */
   key: boolean;
 }
@@ -36,7 +38,7 @@ export interface FieldOutline {
 export type ModelOutline = ReadonlyMap<string, FieldOutline>;
 
 const BLOCK = /^[ \t]*(model|enum|type|view)[ \t]+(\w+)[ \t]*\{([^}]*(?:\}(?![ \t]*(?:\/\/.*)?$)[^}]*)*)\}/gm;
-const FIELD = /^[ \t]*(\w+)[ \t]+(\w+)(?:\([^)]*\))?(\[\])?\??/;
+const FIELD = /^[ \t]*(\w+)[ \t]+(\w+)(?:\([^)]*\))?(\[\])?(\?)?/;
 
 const COMPOSITE_ID = /^[ \t]*@@id\(\s*(?:fields:\s*)?\[([^\]]*)\]/m;
 
@@ -54,10 +56,10 @@ export function outlineModels(schema: string): ReadonlyMap<string, ModelOutline>
       ?.split(',')
       .map((field) => field.trim().replace(/\W.*$/, ''));
     const fields = body.split('\n').flatMap((line): [string, FieldOutline][] => {
-      const [, field, type, list] = FIELD.exec(line) ?? [];
+      const [, field, type, list, optional] = FIELD.exec(line) ?? [];
       if (field === undefined || type === undefined || models.has(type)) return [];
       const key = composite?.includes(field) ?? /\s@id\b/.test(line);
-      return [[field, { type, list: list !== undefined, key }]];
+      return [[field, { type, list: list !== undefined, optional: optional !== undefined, key }]];
     });
     outlines.set(name, new Map(fields));
   }

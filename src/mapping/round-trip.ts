@@ -37,33 +37,41 @@ const lost = (field: string, problem: string, detail: string): Finding => ({
 
 /** Sends one legacy row to the new form and back, as a move there and a rollback would, and says what does not return. */
 export function roundTrip(mapping: Mapping, row: Row, leftBehind: readonly string[] = []): Finding[] {
-  const misfits = misfitsOf(row).map((misfit) =>
-    lost(fieldOfColumn(mapping, misfit.column), 'another type', misfitText(misfit)),
-  );
   const unknown = leftBehind
     .filter((name) => row[name] !== undefined && row[name] !== null)
     .map((name) => lost(name, 'no field names it', `holds ${shown(row[name] as Value)}`));
-  const spoilt = new Set(misfits.map(({ field }) => field));
-  return [...misfits, ...unknown, ...travel(mapping, row).filter(({ field }) => !spoilt.has(field))];
+  return [...unknown, ...travel(mapping, row)];
 }
 
 function travel(mapping: Mapping, row: Row): Finding[] {
+  const found: Finding[] = [];
+  const isNew = ({ field }: Finding) => !found.some((other) => topOf(other.field) === topOf(field));
   try {
     const record = mapping.toRecord('legacy', row);
-    const wrong = mapping.fields.flatMap((field) => misfit(field, record[field.name] ?? null));
-    const unfit = new Set(wrong.map(({ field }) => field.split('.')[0]));
-    const there = mapping.toRow('new', record);
-    const back = mapping.toRecord('new', there);
+    found.push(...mapping.fields.flatMap((field) => misfit(field, record[field.name] ?? null)));
+    // What the store itself says does not fit, where nothing more exact is known.
+    const misfits = misfitsOf(row).map((one) =>
+      lost(fieldOfColumn(mapping, one.column), 'another type', misfitText(one)),
+    );
+    found.push(...misfits.filter(isNew));
+    const back = mapping.toRecord('new', mapping.toRow('new', record));
     const changed = mapping.fields
-      .filter(({ name }) => !unfit.has(name) && !sameValue(record[name], back[name]))
+      .filter(({ name }) => !sameValue(record[name], back[name]))
       .map(({ name }) => lost(name, 'another value', became(record[name], back[name])));
+    found.push(...changed.filter(isNew));
     const returned = mapping.toRow('legacy', back);
-    return [...wrong, ...changed, ...columnsChanged(mapping, row, returned, [...wrong, ...changed])];
+    found.push(...columnsChanged(mapping, row, returned).filter(isNew));
   } catch (error) {
     if (!(error instanceof BanyanError)) throw error;
     const field = (error.details as { field?: string } | undefined)?.field ?? '(record)';
-    return [lost(field, PROBLEMS[error.code] ?? error.code, error.message)];
+    found.push(...[lost(field, PROBLEMS[error.code] ?? error.code, error.message)].filter(isNew));
   }
+  return found;
+}
+
+/** The record's own field of a child's. */
+function topOf(field: string): string {
+  return field.split('.')[0] as string;
 }
 
 const PROBLEMS: Readonly<Record<string, string>> = {
@@ -72,9 +80,8 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   'validation-failed': 'does not fit',
 };
 
-/** Columns of legacy that come back otherwise than they were, beside those of which worse is known. */
-function columnsChanged(mapping: Mapping, row: Row, returned: Row, known: readonly Finding[]): Finding[] {
-  const worse = new Set(known.map(({ field }) => field.split('.')[0]));
+/** Columns of legacy that come back otherwise than they were. */
+function columnsChanged(mapping: Mapping, row: Row, returned: Row): Finding[] {
   const again = mapping.toRecord('legacy', returned);
   const record = mapping.toRecord('legacy', row);
   return mapping.tables.legacy.columns.flatMap(({ name: column }) => {
@@ -84,7 +91,6 @@ function columnsChanged(mapping: Mapping, row: Row, returned: Row, known: readon
     )
       return [];
     const field = fieldOfColumn(mapping, column);
-    if (worse.has(field)) return [];
     const detail = became(row[column], returned[column]);
     const public_ = mapping.field(field);
     const same = public_

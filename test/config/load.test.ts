@@ -63,7 +63,7 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     mode: 'shadow',
     envelope: 'none',
     legacy: { store: 'erp-legacy', table: 'services', key: 'id' },
-    new: { store: 'new', model: 'Service' },
+    new: { store: 'new', model: 'Service', softDelete: null },
     ids: { public: null, legacy: null, new: null },
     fields: NO_FIELD_SETTINGS,
     query: { filters: [], sort: [], defaultSort: null, pageSize: 50, maxPageSize: 500 },
@@ -110,7 +110,7 @@ t.test('the environment fills in numbers and texts, wins over a default, and nev
   const { server, upstream, stores } = parsed(withPool, env);
   t.equal(server.port, 9000);
   t.equal(upstream, 'http://legacy.example.com');
-  t.equal(stores['new']?.pool.max, 7);
+  t.match(stores['new'], { pool: { max: 7 } });
   const odd = 'postgresql://u:p@h/db?x=#y: {z}, "q"';
   t.match(parsed(BASE_FILE, { ...env, DATABASE_OWNER_URL: odd }).stores['new'], { ownerUrl: odd });
   t.match(parsed(BASE_FILE, { ...env, SUPABASE_SERVICE_ROLE_KEY: '123456' }).stores['erp-legacy'], {
@@ -257,10 +257,24 @@ model Order {
   client Client @relation(fields: [clientId], references: [id])
   clientId String
 }
+model Line {
+  order Int
+  number Int
+  text String
+  @@id([order, number], name: "place")
+}
 `);
-    t.same([...models.keys()], ['Client', 'Order']);
+    t.same([...models.keys()], ['Client', 'Order', 'Line']);
+    t.same(
+      [...(models.get('Line') ?? [])].map(([, { key }]) => key),
+      [true, true, false],
+    );
     t.same([...(models.get('Client')?.keys() ?? [])], ['id', 'tags', 'meta', 'stage', 'geo']);
-    t.same(models.get('Client')?.get('tags'), { type: 'String', list: true });
+    t.same(models.get('Client')?.get('tags'), { type: 'String', list: true, optional: false, key: false });
+    t.match(
+      [models.get('Client')?.get('meta'), models.get('Client')?.get('id')],
+      [{ optional: true }, { key: true }],
+    );
     t.same([...(models.get('Order')?.keys() ?? [])], ['id', 'clientId']);
     t.end();
   },

@@ -201,6 +201,32 @@ t.test(
   },
 );
 
+t.test(
+  'N3: a contact that is deleted stays in Postgres with its moment, and is gone for everybody',
+  async (t) => {
+    const crm = await start(t);
+    const { gateway, admin } = crm;
+    const kept = (await create(crm, 'contacts', {})).record;
+    const { record } = await create(crm, 'contacts', {});
+    const path = pathOf('contacts', record);
+    for (const mode of ['dual-write', 'shadow', 'live'] as const)
+      await moveByFile(crm.config, crm.new, 'contacts', mode);
+    t.equal((await send(gateway.url, 'DELETE', path, undefined, admin)).status, 200);
+    t.equal((await send(gateway.url, 'GET', path, undefined, admin)).status, 404);
+    t.equal((await send(gateway.url, 'DELETE', path, undefined, admin)).status, 404, 'once');
+    const [row] = await crm.new.query('SELECT deleted_at FROM contacts WHERE id = $1', [record.id]);
+    t.type(row?.deleted_at, Date);
+    const inLegacy = crm.legacy.prepare('SELECT count(*) FROM contacts WHERE contact_id = ?').pluck();
+    await until(() => inLegacy.get(record.id) === 0, { what: 'legacy has it no more' });
+    for (const mode of ['shadow', 'dual-write', 'legacy'] as const)
+      await moveByFile(crm.config, crm.new, 'contacts', mode);
+    t.equal((await send(gateway.url, 'GET', path, undefined, admin)).status, 404);
+    t.same((await send(gateway.url, 'GET', pathOf('contacts', kept), undefined, admin)).body, kept);
+    const next = (await create(crm, 'contacts', {})).record;
+    t.ok((next.id as number) > (record.id as number), 'an id is never given twice');
+  },
+);
+
 t.test('N3: under load, the whole road up and down loses nothing', async (t) => {
   const crm = await start(t, { scale: 0.05 });
   const second = await startGateway(t, { config: crm.config, env: crm.env });
@@ -278,7 +304,7 @@ t.test(
         admin,
       );
       t.match(
-        [answer.status, answer.body.code, answer.headers.get('allow')],
+        [answer.status, answer.body.error?.code, answer.headers.get('allow')],
         [405, 'read-only', /GET/],
         method,
       );
@@ -353,7 +379,7 @@ t.test('N4: where the two engines differ, the comparison says so before the swit
     async () => {
       await send(crm.gateway.url, 'POST', '/api/v1/compliance/checks', CHECK, crm.admin);
       const rows = await crm.new.query<{ found: string }>(
-        "SELECT resource AS found FROM banyan.difference WHERE resource LIKE 'operation:%' LIMIT 1",
+        "SELECT resource AS found FROM banyan.ledger WHERE resource LIKE 'operation:%' LIMIT 1",
       );
       return rows.length > 0;
     },

@@ -11,6 +11,7 @@ CREATE TABLE "contacts" (
     "notes" TEXT,
     "created_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
     "updated_at" TIMESTAMPTZ(6) NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    "deleted_at" TIMESTAMPTZ(6),
 
     CONSTRAINT "contacts_pkey" PRIMARY KEY ("id")
 );
