@@ -2,14 +2,16 @@ import type { Caller } from '../domain/callers.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
-import type { PublicRecord } from '../domain/values.ts';
+import type { PublicRecord, Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
 import { acceptKey, acceptRecord, type BodyRole } from '../mapping/accept.ts';
 import type { RecordSide } from '../replication/resource.ts';
 import { isWithin, ownRecord, tenantOf } from './access.ts';
 import { readListQuery } from './list-query.ts';
+import { bringToNew } from './operation-moves.ts';
 import { refuseForeignParents } from './parents.ts';
 import { readList, readRecord } from './reads.ts';
+import { readStatistics, readStatisticsQuery, statisticsOfSide } from './statistics.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { newKey, runWrite, stampTouched } from './writes.ts';
 
@@ -26,6 +28,8 @@ export interface OperationPage<R> {
 export interface OperationReads<R = PublicRecord> {
   get(id: string): Promise<R | null>;
   list(parameters?: ListParameters): Promise<OperationPage<R>>;
+  /** Figures as `GET path/statistics` answers them, with its parameters; one object a group. */
+  statistics(parameters?: ListParameters): Promise<Value[]>;
 }
 
 /** … and as it writes them: validated like a request's body, stamped and limited like one. */
@@ -88,14 +92,18 @@ export function recordsWithin(
       const key = keyOf(runtime, id);
       const own = ownRecord(caller, resource, 'change', accept(runtime, changes, 'change'));
       await refuseForeign(runtime, caller, own, key, sql);
-      const changed = await side.update(key, stampTouched(runtime, own), tenant);
+      const change = async () => await side.update(key, stampTouched(runtime, own), tenant);
+      const changed =
+        (await change()) ?? ((await bringToNew(runtime, sql, key, tenant)) ? await change() : null);
       if (!changed) throw missing(runtime, id);
       wrote('change', key);
       return changed;
     },
     remove: async (id) => {
       const key = keyOf(runtime, id);
-      if (!(await side.remove(key, tenant))) throw missing(runtime, id);
+      const remove = async () => await side.remove(key, tenant);
+      const removed = (await remove()) || ((await bringToNew(runtime, sql, key, tenant)) && (await remove()));
+      if (!removed) throw missing(runtime, id);
       wrote('remove', key);
     },
   };
@@ -124,6 +132,8 @@ function readsOfRoute(runtime: ResourceRuntime, caller: Caller): OperationReads 
       );
       return { records, total: pagination.total ?? null };
     },
+    statistics: async (parameters = {}) =>
+      (await readStatistics(runtime, readStatisticsQuery(runtime.resource, parameters, caller))).groups,
   };
 }
 
@@ -138,6 +148,7 @@ function readsWithin(runtime: ResourceRuntime, caller: Caller, side: RecordSide)
   return {
     get: async (id) => (await within.get(id)) ?? (isPartial() ? await route.get(id) : null),
     list: async (parameters) => await (isPartial() ? route : within).list(parameters),
+    statistics: async (parameters) => await (isPartial() ? route : within).statistics(parameters),
   };
 }
 
@@ -155,6 +166,8 @@ function readsFrom(runtime: ResourceRuntime, caller: Caller, side: RecordSide): 
       const { records, total } = await side.list({ ...query, limit });
       return { records, total };
     },
+    statistics: async (parameters = {}) =>
+      await statisticsOfSide(resource, side, readStatisticsQuery(resource, parameters, caller)),
   };
 }
 

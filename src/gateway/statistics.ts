@@ -12,7 +12,8 @@ import { isExactNumber, numberText, type Value } from '../domain/values.ts';
 import type { Route } from '../domain/words.ts';
 import type { MappedField } from '../mapping/mapping.ts';
 import { PublicShape } from '../mapping/public-shape.ts';
-import type { BoundResource } from '../replication/resource.ts';
+import type { BoundResource, RecordSide } from '../replication/resource.ts';
+import { statisticsOn } from '../replication/statistics.ts';
 import { conditionOf, tenantOf } from './access.ts';
 import { readFilters, single, type Parameters } from './list-query.ts';
 import { ROUTES } from './read-routes.ts';
@@ -104,12 +105,24 @@ export async function readStatistics(
 ): Promise<{ groups: Value[]; side: Route }> {
   const { plan, state } = await planRead(runtime, 'list');
   const groups = await ROUTES[plan.from].statistics(runtime.resource, request.query, state);
+  return { groups: answered(groups, request), side: plan.from };
+}
+
+/** The same of one side, e.g. within a transaction. */
+export async function statisticsOfSide(
+  resource: BoundResource,
+  side: RecordSide,
+  request: StatisticsRequest,
+): Promise<Value[]> {
+  return answered(await statisticsOn(resource, side, request.query), request);
+}
+
+function answered(groups: StatisticsGroup[], request: StatisticsRequest): Value[] {
   if (groups.length > MOST_GROUPS) {
     const message = `there are ${groups.length} groups, more than ${MOST_GROUPS}: group by less, or filter`;
     throw new BanyanError('invalid-query', message, { details: { problems: [message] } });
   }
-  const sorted = groups.sort((a, b) => byGroup(a.group, b.group));
-  return { groups: sorted.map((group) => shown(group, request)), side: plan.from };
+  return groups.sort((a, b) => byGroup(a.group, b.group)).map((group) => shown(group, request));
 }
 
 function byGroup(a: readonly Value[], b: readonly Value[]): number {

@@ -261,3 +261,32 @@ for (const when of ['before', 'between'] as const) {
     },
   );
 }
+
+t.test(
+  'in mode merged a record of legacy comes to new with the rest of the transaction, or not at all',
+  async (t) => {
+    for (const resource of ['companies', 'leads'])
+      for (const mode of ['shadow', 'dual-write', 'legacy'])
+        await moveByFile(config, sides.new, resource, mode);
+    const pairs = [await pair(), await pair()] as const;
+    // What was copied before is as if it had never been.
+    await sides.new.query('DELETE FROM leads; DELETE FROM companies; DELETE FROM banyan.mark');
+    for (const resource of ['companies', 'leads']) await moveByFile(config, sides.new, resource, 'merged');
+    const inNew = async (table: string, id: string) =>
+      (await sides.new.query(`SELECT 1 FROM ${table} WHERE id = $1`, [id])).length === 1;
+
+    const [undone, whole] = pairs;
+    t.match((await adopt(undone, { fail: true })).body.error, { code: 'constraint-violated' });
+    t.match((await ada('GET', `/api/leads/${undone.lead}`)).body.data, { companyId: null });
+    t.match((await ada('GET', `/api/companies/${undone.company}`)).body.data, { employees: null });
+
+    const done = await adopt(whole);
+    t.match([done.status, done.body.data], [200, { employees: 1, side: 'new' }]);
+    t.same([await inNew('leads', whole.lead), await inNew('companies', whole.company)], [true, true]);
+    t.match((await ada('GET', `/api/leads/${whole.lead}`)).body.data, { companyId: whole.company });
+
+    const bob = await place.as({ sub: 'bob', org: 'globex' });
+    const theirs = await adopt({ company: whole.company, lead: (await pair(bob)).lead });
+    t.equal(theirs.body.error?.code, 'not-found');
+  },
+);
