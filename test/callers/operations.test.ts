@@ -67,6 +67,7 @@ async function setMode(mode: string): Promise<void> {
   await config.write(config.text.replace(/(compliance\/:rule\/score\n.*\n    mode: )\w+/, `$1${mode}`));
   await until(async () => (await status()).operations[0].mode === mode && (await inForce()), {
     what: `score is in mode ${mode}`,
+    every: 250,
   });
 }
 
