@@ -188,7 +188,8 @@ async function decideAndRun(
 }
 
 /** The side that decides for all of the operation's resources; waits while one of them is being switched. */
-async function sideOf({ settings, runtimes }: BoundOperation, until: number): Promise<Side> {
+async function sideOf(operation: BoundOperation, until: number): Promise<Side> {
+  const { settings, runtimes } = operation;
   const sides: Side[] = [];
   for (const { resource, routes } of runtimes) {
     const permit = await routes.beginWrite(resource.name, Math.max(0, until - performance.now()));
@@ -196,6 +197,8 @@ async function sideOf({ settings, runtimes }: BoundOperation, until: number): Pr
     permit.end();
   }
   if (new Set(sides).size === 1) return sides[0] as Side;
+  // One that only reads does not mind: run as on legacy, each of its reads goes where that resource's reads go.
+  if (settings.safe && operation.sides.legacy) return 'legacy';
   const where = runtimes.map(({ resource }, index) => `${resource.name} on ${sides[index]}`).join(', ');
   throw new BanyanError(
     'operation-closed',
