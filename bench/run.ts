@@ -9,6 +9,7 @@ import { merged } from './cases/merged.ts';
 import { next } from './cases/new.ts';
 import { passThrough } from './cases/pass-through.ts';
 import { shadow } from './cases/shadow.ts';
+import { sql } from './cases/sql.ts';
 import { stageCheck } from './cases/stage-check.ts';
 import { switching } from './cases/switch.ts';
 import { verify } from './cases/verify.ts';
@@ -29,6 +30,7 @@ const CASES: readonly Case[] = [
   verify,
   merged,
   jsonFile,
+  sql,
   memory,
   switching,
   stageCheck,
