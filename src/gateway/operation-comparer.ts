@@ -77,10 +77,10 @@ export class OperationComparer {
     await this.count(settings, { compared: 1, differed: difference ? 1 : 0 });
     if (!difference) return;
     const { fields } = difference;
-    this.log.warn({ operation: settings.name, request: difference.key, fields }, 'an operation differs');
+    this.log.warn({ operation: settings.name, request: key, fields }, 'an operation differs');
     await this.record(settings, difference).catch((error: unknown) =>
       this.log.warn(
-        { operation: settings.name, request, error: (error as Error).message },
+        { operation: settings.name, request: key, error: (error as Error).message },
         'not in the ledger',
       ),
     );

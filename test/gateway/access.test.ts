@@ -10,6 +10,7 @@ import {
   ownRecord,
   tenantOf,
 } from '../../src/gateway/access.ts';
+import { acceptRecord } from '../../src/mapping/accept.ts';
 import { unconnected } from '../harness/bound.ts';
 
 const known = (roles: string[], claims: Record<string, unknown> = {}): Caller => ({
@@ -140,5 +141,21 @@ t.test('a record as it may be written', (t) => {
   ownRecord(ada, limited, 'create', record);
   t.same(record, { name: 'x' }, 'the given record is left alone');
   t.same(ownRecord(NOBODY, companies, 'create', record), record);
+  t.end();
+});
+
+t.test('a field that is set from the token is asked of nobody, and a replacement leaves it as it is', (t) => {
+  const { mapping } = companies;
+  const asked = (role: 'create' | 'replace') => acceptRecord(mapping, {}, role);
+  t.match(asked('create'), { ok: false, problems: [{ field: 'name' }] });
+  const fields = mapping.fields.map((field) => ({
+    ...field,
+    owned: ['name', 'vatNumber'].includes(field.name),
+  }));
+  const owned = Object.create(mapping, { fields: { value: fields } }) as typeof mapping;
+  t.same(acceptRecord(owned, {}, 'create'), { ok: true, record: {} });
+  const replaced = acceptRecord(owned, { sector: 'x' }, 'replace');
+  t.match(replaced, { ok: true, record: { sector: 'x', email: null } });
+  t.notOk('record' in replaced && 'vatNumber' in replaced.record, 'it is not made null');
   t.end();
 });
