@@ -88,6 +88,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import('./commands/lint.ts'),
   },
   {
+    name: 'client',
+    arguments: [],
+    summary: 'TypeScript types of every route, for a front end with openapi-fetch',
+    options: [
+      { flags: '--out <file>', description: 'where they are written, instead of standard output' },
+      { flags: '--document', description: 'the OpenAPI document itself' },
+    ],
+    load: () => import('./commands/client.ts'),
+  },
+  {
     name: 'audit',
     arguments: [ANY_RESOURCE],
     summary: 'who asked for what, and what came of it',
