@@ -58,7 +58,6 @@ export function makeData({ users: count, seed, dirty = false }: DataOptions): Sh
     stock: 5 + below(50),
     active: index % 10 !== 9,
     createdAt: moment(),
-    deletedAt: null,
   }));
   const carts = users
     .filter((_, index) => index % 2 === 0)
@@ -128,7 +127,7 @@ function withDirt(data: ShopData, id: () => string): ShopData {
     ],
     products: [
       ...data.products,
-      { id: id(), name: 'Negative stock', price: 10, stock: -3, active: true, createdAt, deletedAt: null },
+      { id: id(), name: 'Negative stock', price: 10, stock: -3, active: true, createdAt },
       {
         id: id(),
         name: 'A price in words',
@@ -136,9 +135,8 @@ function withDirt(data: ShopData, id: () => string): ShopData {
         stock: 1,
         active: true,
         createdAt,
-        deletedAt: null,
       },
-      { id: id(), name: 'Half a piece', price: 10, stock: 1.5, active: true, createdAt, deletedAt: null },
+      { id: id(), name: 'Half a piece', price: 10, stock: 1.5, active: true, createdAt },
     ],
     carts: [...data.carts, { id: id(), userId: user.id, createdAt }],
     cart_items: [...data.cart_items, { id: id(), cartId: gone, productId: product.id, quantity: 1 }],

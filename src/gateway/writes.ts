@@ -5,7 +5,7 @@ import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { WritePlace } from '../replication/places.ts';
-import type { RecordSide } from '../replication/resource.ts';
+import { drawsKeys, type RecordSide } from '../replication/resource.ts';
 import { markLegacyWrite, nameMark } from '../state/journal.ts';
 import { isWithin, ownRecord, tenantOf, type Tenant } from './access.ts';
 import { refuseForeignParents } from './parents.ts';
@@ -62,7 +62,7 @@ export async function runWrite(runtime: ResourceRuntime, asked: WriteRequest): P
       throw elsewhere(resource.name, plan.side);
     }
     try {
-      const result = await PERFORM[plan.mark](runtime, plan, request, permit);
+      const result = await PERFORM[plan.mark](runtime, plan, keyedFor(runtime, plan, request), permit);
       permit.end();
       await noteWrite(runtime, request.verb);
       await auditWrite(runtime, request.caller, request.verb, [resource.mapping.keyOf(result.record)]);
@@ -95,6 +95,16 @@ async function limited(runtime: ResourceRuntime, asked: WriteRequest): Promise<L
   const own = ownRecord(caller, runtime.resource, verb, record);
   await refuseForeignParents(runtime, caller, own, key);
   return { ...asked, record: own, tenant };
+}
+
+/** D1: a create in a store that draws all keys is sent without one, also where the gateway had one ready. */
+function keyedFor({ resource }: ResourceRuntime, plan: WritePlan, request: LimitedWrite): LimitedWrite {
+  if (request.verb !== 'create' || plan.side !== 'legacy' || !drawsKeys(resource.legacy)) return request;
+  if (resource.mapping.keyGiven(request.record) === null) return { ...request, key: null };
+  const [field = ''] = resource.mapping.keys.map(({ name }) => name);
+  throw new BanyanError('validation-failed', `${resource.name}: leave "${field}" out; its store draws it`, {
+    details: [{ field, message: 'is drawn by the store' }],
+  });
 }
 
 function elsewhere(resource: string, side: Side): BanyanError {

@@ -7,6 +7,7 @@ import type { Database, Sql } from '../domain/sql.ts';
 import { sameValue, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
+import { drawIds } from '../state/drawn-ids.ts';
 import type { InsertManyOptions, Store, Table } from '../stores/contract.ts';
 import { insertMany } from '../stores/insert-many.ts';
 
@@ -94,12 +95,13 @@ export class RecordSide {
   }
 
   async insert(record: PublicRecord): Promise<PublicRecord> {
-    return this.mapping.toRecord(this.side, await this.table.insert(this.mapping.toRow(this.side, record)));
+    const [keyed] = (await this.keyed([record])) as [PublicRecord];
+    return this.mapping.toRecord(this.side, await this.table.insert(this.mapping.toRow(this.side, keyed)));
   }
 
   /** Creates records; what became of each, in their order. */
   async insertMany(records: readonly PublicRecord[], options: InsertManyOptions): Promise<CreateOutcome[]> {
-    const rows = records.map((record) => this.mapping.toRow(this.side, record));
+    const rows = (await this.keyed(records)).map((record) => this.mapping.toRow(this.side, record));
     const outcomes = await insertMany(this.table, rows, options);
     return outcomes.map((outcome) =>
       'error' in outcome ? outcome : { record: this.mapping.toRecord(this.side, outcome.row) },
@@ -151,6 +153,21 @@ export class RecordSide {
   async removeMany(keys: readonly Key[]): Promise<void> {
     const own = this.ownKeys(keys);
     if (own.length > 0) await this.table.removeMany(own);
+  }
+
+  /** Gives ids to records that have none, where the new side itself cannot draw them. */
+  private async keyed(records: readonly PublicRecord[]): Promise<readonly PublicRecord[]> {
+    const { keyField, drawnForNew, ids } = this.mapping;
+    const { database } = this.store;
+    if (this.side === 'legacy' || !drawnForNew || !database) return records;
+    const missing = records.filter((record) => record[keyField] === undefined).length;
+    if (missing === 0) return records;
+    const drawn = await drawIds(database, this.table.spec.name, missing);
+    return records.map((record) =>
+      record[keyField] === undefined
+        ? { ...ids.publicValues(ids.fromSide('legacy', drawn.shift() as string)), ...record }
+        : record,
+    );
   }
 
   /** What a store without a schema holds against its mapping is told, not copied as something else. */
@@ -216,6 +233,11 @@ export function bindResource(
     database,
     references,
   };
+}
+
+/** D1: whether the side's store draws the key of every new record itself. */
+export function drawsKeys({ store }: RecordSide): boolean {
+  return store.capabilities.assignsKeys === 'store-only';
 }
 
 /** Declared relations as references between resources; a model that no resource serves is left out. */

@@ -22,7 +22,6 @@ interface Product {
   price: number | ExactNumber;
   stock: number;
   active: boolean;
-  deletedAt: string | null;
 }
 
 interface Line {
@@ -125,12 +124,11 @@ async function cartOf({ of }: Shop, userId: string): Promise<Line[]> {
 
 async function sellable({ of }: Shop, { productId, quantity }: Line): Promise<Product> {
   const product = await of('products').get(productId);
-  const reason =
-    !product || !product.active || product.deletedAt
-      ? 'is not sold any more'
-      : product.stock < quantity
-        ? `is there ${product.stock} times, not ${quantity} times`
-        : null;
+  const reason = !product?.active
+    ? 'is not sold any more'
+    : product.stock < quantity
+      ? `is there ${product.stock} times, not ${quantity} times`
+      : null;
   if (product && reason === null) return product;
   throw new BanyanError('constraint-violated', `product ${product?.name ?? productId} ${reason}`, {
     details: { field: 'stock', product: productId },

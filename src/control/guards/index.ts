@@ -1,6 +1,7 @@
 import type { Guard, GuardContext, Refusal } from './guard.ts';
 import { backfillComplete } from './backfill-complete.ts';
 import { deadLetters } from './dead-letters.ts';
+import { legacyTakesKeys } from './legacy-takes-keys.ts';
 import { legacyWritable } from './legacy-writable.ts';
 import { mappingMatches } from './mapping-matches.ts';
 import { marksAge } from './marks-age.ts';
@@ -30,6 +31,7 @@ export const GUARDS: readonly Guard[] = [
   deadLetters,
   sequencesReady,
   legacyWritable,
+  legacyTakesKeys,
 ];
 
 export interface GuardAnswer {

@@ -1,0 +1,226 @@
+import t, { type Test } from 'tap';
+import type {
+  ApiSettings,
+  HttpStoreSettings,
+  PrismaStoreSettings,
+} from '../../../src/domain/configuration.ts';
+import type { Row } from '../../../src/domain/values.ts';
+import type { Table } from '../../../src/stores/contract.ts';
+import { HttpStore } from '../../../src/stores/http/store.ts';
+import { PrismaStore } from '../../../src/stores/prisma/store.ts';
+import { failsWith } from '../../contracts/failing.ts';
+import { countersOf, mixed } from '../../contracts/rows.ts';
+import { COUNTERS, NOTES, tablesInSql } from '../../contracts/tables.ts';
+import { createDatabase } from '../../harness/postgres.ts';
+import { startRestServer, type RestServer, type RestStyle } from '../../harness/rest-server.ts';
+
+/** An API that knows as little as an API can: pages by number, whole records, and no filter, sort or total. */
+const POOR_STYLE: RestStyle = {
+  paging: 'page',
+  cut: 20,
+  filters: [],
+  sort: [],
+  wrap: { list: (items) => items, record: (record) => record, body: (body) => body as Row },
+  wholeRecords: true,
+};
+const POOR: ApiSettings = {
+  path: null,
+  paging: { by: 'page', page: 'page', offset: '', cursor: '', size: 'limit', first: 1, next: '', max: 20 },
+  answers: { list: '', record: '', total: null, totalHeader: null },
+  body: '',
+  update: 'PUT',
+  filters: {},
+  sort: null,
+  errors: { message: 'problem.says', field: 'problem.about', statuses: {} },
+};
+/** Another one: cursors in links, the total in a header. */
+const CURSOR_STYLE: RestStyle = {
+  ...POOR_STYLE,
+  paging: 'cursor',
+  wholeRecords: false,
+  totalHeader: 'x-total-count',
+  wrap: { ...POOR_STYLE.wrap, list: (items, { next }) => ({ items, links: { next } }) },
+};
+const CURSOR: ApiSettings = {
+  ...POOR,
+  paging: { ...POOR.paging, by: 'cursor', cursor: 'cursor', next: 'links.next' },
+  answers: { list: 'items', record: '', total: null, totalHeader: 'x-total-count' },
+  update: 'PATCH',
+};
+
+interface Place {
+  server: RestServer;
+  counters: Table;
+  notes: Table;
+  store: HttpStore;
+}
+
+async function start(
+  t: Test,
+  style: RestStyle,
+  api: ApiSettings,
+  settings: Partial<HttpStoreSettings> = {},
+): Promise<Place> {
+  const database = await createDatabase(t);
+  await database.query(tablesInSql());
+  const behindSettings: PrismaStoreSettings = {
+    kind: 'prisma',
+    url: database.url,
+    ownerUrl: database.url,
+    reportsUrl: null,
+    schema: '',
+    timeout: 20_000,
+    deadline: 60_000,
+    pool: { max: 10, wait: 10_000 },
+    statementTimeout: 20_000,
+    slowQueries: null,
+  };
+  const behind = new PrismaStore('behind', behindSettings, () => undefined);
+  const server = await startRestServer(
+    [COUNTERS, NOTES].map(({ spec }) => behind.table(spec)),
+    style,
+  );
+  const store = new HttpStore(
+    'legacy',
+    {
+      kind: 'http',
+      url: `${server.url}/`,
+      headers: { authorization: `Bearer ${server.token}` },
+      timeout: 20_000,
+      deadline: 60_000,
+      pool: { max: 5, wait: 10_000 },
+      ping: '/health',
+      keys: 'gateway',
+      maxRecords: 500,
+      api: { default: api, tables: {} },
+      ...settings,
+    },
+    () => undefined,
+  );
+  t.teardown(async () => {
+    await store.close();
+    await server.stop();
+    await behind.close();
+  });
+  return { server, store, counters: store.table(COUNTERS.spec), notes: store.table(NOTES.spec) };
+}
+
+for (const [title, style, api] of [
+  ['pages by number, no total', POOR_STYLE, POOR],
+  ['cursors in links, a total in a header', CURSOR_STYLE, CURSOR],
+] as const) {
+  t.test(`an API with ${title} is listed, counted and scanned as any store`, async (t) => {
+    const { counters, server, store } = await start(t, style, api);
+    t.equal(store.capabilities.exactCount, api === CURSOR);
+    await counters.upsertMany(countersOf(mixed(130)));
+    t.equal(await counters.count(), 130);
+    t.equal(await counters.count({ field: 'value', op: 'eq', value: 3 }), 19);
+    const sort = [
+      { field: 'value', descending: true },
+      { field: 'id', descending: false },
+    ];
+    const { rows, total } = await counters.list({ where: null, sort, limit: 3, offset: 18, total: true });
+    t.same(
+      [rows.map(({ id, value }) => [value, id]), total],
+      [
+        [
+          [5, 5],
+          [5, 12],
+          [5, 19],
+        ],
+        130,
+      ],
+    );
+    t.notOk(
+      server.requests.some((request) => /value|sort/.test(request)),
+      'nothing was asked of it that it does not know',
+    );
+    const keys: string[] = [];
+    for (
+      let page = await counters.scan(null, 50);
+      page.length > 0;
+      page = await counters.scan(keys.at(-1) as string, 50)
+    )
+      keys.push(...page.map(({ id }) => String(id)));
+    t.same(
+      keys,
+      Array.from({ length: 130 }, (_, index) => String(index)),
+    );
+    t.equal(await counters.highestKey(), '129');
+  });
+}
+
+t.test('a page that the API cuts shorter than it was asked for is not the end', async (t) => {
+  const { counters } = await start(t, { ...POOR_STYLE, cut: 7 }, POOR);
+  await counters.upsertMany(countersOf(mixed(40)));
+  t.equal(await counters.count(), 40);
+});
+
+t.test('whole records are written on condition that nobody changed them: no change is lost', async (t) => {
+  const { notes, server } = await start(t, POOR_STYLE, POOR);
+  await notes.insert({ code: 'k', body: 'b', rank: 1 });
+  await Promise.all([notes.update('k', { body: 'new' }), notes.update('k', { rank: 2 })]);
+  t.same((await notes.get(['k'])).get('k'), { code: 'k', body: 'new', rank: 2 });
+  t.ok(
+    server.requests.some((request) => request.startsWith('PUT')) &&
+      !server.requests.some((request) => request.startsWith('PATCH')),
+  );
+});
+
+t.test(
+  'what would have to be read as a whole is refused when it is too much, with what the API knows',
+  async (t) => {
+    const { counters } = await start(
+      t,
+      POOR_STYLE,
+      { ...POOR, filters: { label: { eq: 'label' } } },
+      { maxRecords: 30 },
+    );
+    await counters.upsertMany(countersOf(mixed(40)));
+    const where = { field: 'value', op: 'gt', value: 3 } as const;
+    const query = { where, sort: [{ field: 'id', descending: false }], limit: 5, offset: 0, total: false };
+    const error = await failsWith(t, 'too-many-records', counters.list(query));
+    t.match(error.message, /30 records \(maxRecords\)/);
+    t.same(error.details, { filters: ['label'], sort: [] });
+    t.equal((await counters.scan(null, 100)).length, 40, 'a scan reads all of it');
+  },
+);
+
+t.test(
+  'an API that draws its keys itself: the key comes with its answer, and no other can be made',
+  async (t) => {
+    const { counters, store } = await start(t, { ...POOR_STYLE, drawsKeys: true }, POOR, { keys: 'store' });
+    t.equal(store.capabilities.assignsKeys, 'store-only');
+    const made = await counters.insert({ label: 'a' });
+    t.equal((await counters.get([String(made.id)])).get(String(made.id))?.label, 'a');
+    const error = await failsWith(t, 'constraint-violated', counters.upsertMany(countersOf([4711])));
+    t.match(error.message, /draws its keys itself, so that "4711" cannot be made/);
+    await counters.upsertMany([{ id: made.id as number, label: 'changed', value: 1 }]);
+    t.equal(await counters.count(), 1);
+  },
+);
+
+t.test('errors are what the settings say they are, with message and field', async (t) => {
+  const { counters } = await start(t, POOR_STYLE, {
+    ...POOR,
+    errors: { ...POOR.errors, statuses: { 409: 'write-conflict' } },
+  });
+  await counters.insert({ id: 1, label: 'x' });
+  t.match((await failsWith(t, 'write-conflict', counters.insert({ id: 2, label: 'x' }))).details, {
+    field: 'label',
+  });
+  const refused = await failsWith(t, 'constraint-violated', counters.insert({ id: 3, value: null }));
+  t.match(refused.message, /HTTP 422: .*value/);
+});
+
+t.test('an answer that is not what the settings say is an error, and after a write a doubt', async (t) => {
+  const { counters } = await start(t, POOR_STYLE, { ...POOR, answers: { ...POOR.answers, list: 'data' } });
+  t.match((await failsWith(t, 'store-answer', counters.count())).message, /no list of records at "data"/);
+  const wrong = await start(
+    t,
+    { ...POOR_STYLE, wrap: { ...POOR_STYLE.wrap, record: () => ({ done: true, id: 'x' }) } },
+    { ...POOR, answers: { ...POOR.answers, record: 'data' } },
+  );
+  const error = await failsWith(t, 'outcome-unknown', wrong.notes.insert({ code: 'n' }));
+  t.equal(error.outcome, 'unknown');
+});
