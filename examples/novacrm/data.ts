@@ -21,19 +21,23 @@ const ROLES = ['participant', 'decision maker', 'gate~keeper', '100 % sceptic'];
 /** Makes the MVP's file with data that is the same for the same seed. */
 export async function makeLegacy(
   file: string,
-  { scale = 1, seed = 7, owner = 'lou' }: { scale?: number; seed?: number; owner?: string } = {},
+  {
+    scale = 1,
+    seed = 7,
+    tasks,
+  }: { scale?: number; seed?: number; /** So many tasks, whatever the scale. */ tasks?: number } = {},
 ): Promise<void> {
   const database = new SQLite(file);
   try {
     database.pragma('journal_mode = WAL');
     database.exec(await readFile(join(import.meta.dirname, 'legacy.sql'), 'utf8'));
-    database.transaction(() => fill(database, new Random(seed), scale, owner))();
+    database.transaction(() => fill(database, new Random(seed), scale, tasks))();
   } finally {
     database.close();
   }
 }
 
-function fill(database: SQLite.Database, random: Random, scale: number, owner: string): void {
+function fill(database: SQLite.Database, random: Random, scale: number, tasks?: number): void {
   const count = (name: keyof typeof VOLUMES) =>
     Math.max(scale > 0 ? 2 : 0, Math.round(VOLUMES[name] * scale));
   const moment = () =>
@@ -110,16 +114,16 @@ function fill(database: SQLite.Database, random: Random, scale: number, owner: s
     );
 
   const task = database.prepare('INSERT INTO tasks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)');
-  for (let index = 0; index < count('tasks'); index++)
+  for (let index = 0; index < (tasks ?? count('tasks')); index++)
     task.run(
       random.uuid(),
-      random.chance(0.8) ? random.pick(deals) : null,
+      deals.length > 0 && random.chance(0.8) ? random.pick(deals) : null,
       `Rappeler ${index}`,
       null,
       day(),
       Number(random.chance(0.4)),
       random.int(0, 5),
-      owner,
+      'lou',
       moment(),
       moment(),
     );

@@ -9,8 +9,16 @@ import { startGateway, type GatewayProcess } from '../harness/gateway.ts';
 import { ROOT } from '../harness/postgres.ts';
 import { until } from '../harness/wait.ts';
 import { startLoad } from '../load/load.ts';
-import { versionsOf, type Subject } from '../load/subjects.ts';
-import { bearer, FOLDER, SECRET, startCompliance, startNovaCrm, type NovaCrm } from './novacrm/place.ts';
+import { versionsOf } from '../load/subjects.ts';
+import {
+  bearer,
+  FOLDER,
+  SECRET,
+  startCompliance,
+  startNovaCrm,
+  taskSubject,
+  type NovaCrm,
+} from './novacrm/place.ts';
 
 /** In the order in which they move. */
 const RESOURCES = ['accounts', 'contacts', 'deals', 'deal-contacts', 'tasks'] as const;
@@ -210,7 +218,7 @@ t.test(
     const { record } = await create(crm, 'contacts', {});
     const path = pathOf('contacts', record);
     for (const mode of ['dual-write', 'shadow', 'live'] as const)
-      await moveByFile(crm.config, crm.new, 'contacts', mode);
+      for (const resource of ['accounts', 'contacts']) await moveByFile(crm.config, crm.new, resource, mode);
     t.equal((await send(gateway.url, 'DELETE', path, undefined, admin)).status, 200);
     t.equal((await send(gateway.url, 'GET', path, undefined, admin)).status, 404);
     t.equal((await send(gateway.url, 'DELETE', path, undefined, admin)).status, 404, 'once');
@@ -219,7 +227,7 @@ t.test(
     const inLegacy = crm.legacy.prepare('SELECT count(*) FROM contacts WHERE contact_id = ?').pluck();
     await until(() => inLegacy.get(record.id) === 0, { what: 'legacy has it no more' });
     for (const mode of ['shadow', 'dual-write', 'legacy'] as const)
-      await moveByFile(crm.config, crm.new, 'contacts', mode);
+      for (const resource of ['contacts', 'accounts']) await moveByFile(crm.config, crm.new, resource, mode);
     t.equal((await send(gateway.url, 'GET', path, undefined, admin)).status, 404);
     t.same((await send(gateway.url, 'GET', pathOf('contacts', kept), undefined, admin)).body, kept);
     const next = (await create(crm, 'contacts', {})).record;
@@ -231,20 +239,7 @@ t.test('N3: under load, the whole road up and down loses nothing', async (t) => 
   const crm = await start(t, { scale: 0.05 });
   const second = await startGateway(t, { config: crm.config, env: crm.env });
   const urls = [crm.gateway.url, second.url];
-  const subject: Subject = {
-    path: '/api/v1/tasks',
-    envelope: 'none',
-    headers: crm.admin,
-    version: 'priority',
-    text: 'body',
-    group: 'owner',
-    whole: (label, group, version) => ({
-      title: `Load ${label}`,
-      owner: group,
-      priority: version,
-      body: `version ${version} – "é, 'quoted', 🌳"`,
-    }),
-  };
+  const subject = taskSubject(crm.admin);
   for (const resource of RESOURCES.slice(0, 3)) await moveByFile(crm.config, crm.new, resource, 'dual-write');
   const load = await startLoad({ urls: () => urls, subject, clients: 4, seed: 3, idempotency: true });
   const progress = async () => {

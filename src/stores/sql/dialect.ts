@@ -17,6 +17,8 @@ export interface Answer {
 /** A database of one kind. Statements end within the store's timeout and fail with errors of the catalogue. */
 export interface Engine {
   readonly capabilities: Capabilities;
+  /** Something of it will be asked soon. */
+  prepare?(): void;
   /** How statements on a table are written. Looks at the real table; fails with store-answer where there is none. */
   dialect(spec: TableSpec): Promise<Dialect>;
   describe(spec: TableSpec): Promise<ActualTable | null>;

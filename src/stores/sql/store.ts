@@ -25,6 +25,7 @@ export class SqlStore implements Store {
   }
 
   table(spec: TableSpec): Table {
+    this.#engine.prepare?.();
     return new SqlTable(spec, this.#engine);
   }
 

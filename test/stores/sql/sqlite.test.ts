@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import t from 'tap';
 import { exactNumber } from '../../../src/domain/values.ts';
 import { failsWith } from '../../contracts/failing.ts';
+import { until } from '../../harness/wait.ts';
 import { settingsOf, specOf, sqliteFile, warm } from './place.ts';
 import type { Table } from '../../../src/stores/contract.ts';
 import { SqlStore } from '../../../src/stores/sql/store.ts';
@@ -219,7 +220,7 @@ await t.test(
     await late;
     clearInterval(timer);
     t.ok(ticks > 3, 'the process went on');
-    t.equal(await notes?.count(), 1);
+    await until(async () => (await notes?.count()) === 1, { what: 'reads are answered again' });
   },
 );
 

@@ -10,6 +10,7 @@ import { complianceService } from '../../../examples/novacrm/compliance/service.
 import type { ComplianceEngine } from '../../../examples/novacrm/compliance/engine.ts';
 import { tokenFor, type Role } from '../../../examples/novacrm/token.ts';
 import { configOf, type TestConfig } from '../../harness/gateway.ts';
+import type { Subject } from '../../load/subjects.ts';
 import { createDatabase, ROOT, type Teardown, type TestDatabase } from '../../harness/postgres.ts';
 
 export const FOLDER = resolve(ROOT, 'examples/novacrm');
@@ -68,6 +69,24 @@ export async function startCompliance(
   await once(server, 'listening');
   t.teardown(() => server.close());
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, asked: () => count };
+}
+
+/** What a load writes in tasks. */
+export function taskSubject(headers: Record<string, string>): Subject {
+  return {
+    path: '/api/v1/tasks',
+    envelope: 'none',
+    headers,
+    version: 'priority',
+    text: 'body',
+    group: 'owner',
+    whole: (label, group, version) => ({
+      title: `Load ${label}`,
+      owner: group,
+      priority: version,
+      body: `version ${version} – "é, 'quoted', 🌳"`,
+    }),
+  };
 }
 
 export async function bearer(role: Role): Promise<Record<string, string>> {

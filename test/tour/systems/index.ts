@@ -1,5 +1,6 @@
 import type { TourSystem } from '../system.ts';
 import { erp, erpMerged } from './erp.ts';
+import { novacrm } from './novacrm.ts';
 
 /** The systems that `npm run tour -- SYSTEM` knows, the default first. A new one is a file beside this and a line here. */
-export const SYSTEMS: readonly TourSystem[] = [erp, erpMerged];
+export const SYSTEMS: readonly TourSystem[] = [erp, erpMerged, novacrm];

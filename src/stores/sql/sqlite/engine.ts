@@ -37,6 +37,10 @@ export class SqliteEngine implements Engine {
     this.#forms = timestamps;
   }
 
+  prepare(): void {
+    this.#threads.prepare();
+  }
+
   async dialect(spec: TableSpec): Promise<SqliteDialect> {
     const real = await this.#real(spec);
     if (!real) throw new BanyanError('store-answer', `there is no table "${spec.name}"`);

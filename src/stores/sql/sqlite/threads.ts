@@ -31,6 +31,11 @@ export class Threads {
     this.#lanes = { write: writer, read: readers > 0 ? new Lane(settings, readers) : writer };
   }
 
+  /** Starts what the first request of each kind needs, so that it has not to wait for it. Opens no file. */
+  prepare(): void {
+    for (const lane of Object.values(this.#lanes)) lane.prepare();
+  }
+
   async run(kind: Kind, batches: readonly Batch[]): Promise<Rows[]> {
     const { timeout } = this.#settings;
     const until = Date.now() + timeout;
@@ -56,10 +61,15 @@ class Lane {
   readonly #idle: Thread[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #all = new Set<Thread>();
+  #starting = 0;
 
   constructor(settings: ThreadsSettings, size: number) {
     this.#settings = settings;
     this.#size = size;
+  }
+
+  prepare(): void {
+    if (this.#all.size === 0) this.#start();
   }
 
   async use<T>(work: (thread: Thread) => Promise<T>): Promise<T> {
@@ -78,7 +88,7 @@ class Lane {
   async #wait(): Promise<Thread> {
     const { title, pool, timeout } = this.#settings;
     const patience = Math.min(pool.wait, timeout);
-    if (this.#all.size < this.#size) this.#start();
+    if (this.#all.size < this.#size && this.#starting <= this.#waiting.length) this.#start();
     return await new Promise<Thread>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(waiting), 1);
@@ -96,9 +106,14 @@ class Lane {
   #start(): void {
     const thread = new Thread(this.#settings);
     this.#all.add(thread);
+    this.#starting += 1;
     thread.ready.then(
-      () => this.#give(thread),
+      () => {
+        this.#starting -= 1;
+        this.#give(thread);
+      },
       (error: Error) => {
+        this.#starting -= 1;
         this.#all.delete(thread);
         const failed = new BanyanError('store-unreachable', `${this.#settings.title}: ${error.message}`);
         for (const waiting of this.#waiting.splice(0)) waiting.fail(failed);
@@ -123,6 +138,7 @@ class Thread {
   readonly #worker: Worker;
   /** Resolves when it listens. */
   readonly ready: Promise<void>;
+  #listens = false;
   #asked = 0;
   #hear: ((reply: Reply | { died: string }) => void) | null = null;
   /** It did not answer in time or is gone; no work may be given to it. */
@@ -132,7 +148,11 @@ class Thread {
     this.#title = title;
     this.#worker = new Worker(entry(), { workerData: { file, foreignKeys }, execArgv: [] });
     this.ready = new Promise((resolve, reject) => {
-      this.#hear = (reply) => ('died' in reply ? reject(new Error(reply.died)) : resolve());
+      this.#hear = (reply) => {
+        if ('died' in reply) return reject(new Error(reply.died));
+        this.#listens = true;
+        resolve();
+      };
     });
     this.#worker.on('message', (reply: Reply) => this.#hear?.(reply));
     this.#worker.on('error', (error) => this.#die(error.message));
@@ -158,7 +178,7 @@ class Thread {
   async close(): Promise<void> {
     if (this.lost) return;
     this.lost = true;
-    await this.#exchange({ id: ++this.#asked, close: true }, 2_000);
+    if (this.#listens) await this.#exchange({ id: ++this.#asked, close: true }, 2_000);
     await this.#worker.terminate();
   }
 
