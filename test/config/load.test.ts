@@ -36,6 +36,8 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     pool: { max: 20, wait: 5_000 },
     statementTimeout: 5_000,
     slowQueries: { above: 500, plan: true },
+    retry: null,
+    breaker: null,
   });
   t.match(stores['erp-legacy'], {
     kind: 'supabase',
@@ -66,7 +68,7 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     new: { store: 'new', model: 'Service', softDelete: null },
     ids: { public: null, legacy: null, new: null },
     fields: NO_FIELD_SETTINGS,
-    query: { filters: [], sort: [], defaultSort: null, pageSize: 50, maxPageSize: 500 },
+    query: { filters: [], sort: [], statistics: [], defaultSort: null, pageSize: 50, maxPageSize: 500 },
     shadow: { sample: 1, ignore: [] },
     live: { sample: 0.1 },
     guards: { shadowReads: 1000, mismatches: 0, lag: 2_000 },
@@ -76,6 +78,11 @@ t.test('units become numbers, paths become absolute, and what is not said takes 
     deadLetters: { attempts: 6, backoff: 500, longest: 60_000 },
     verify: { start: 'auto' },
     access: { tenant: null, stamp: {}, roles: {}, anonymous: [], audit: false },
+    schemas: {},
+    batch: null,
+    versions: [],
+    cache: null,
+    rateLimit: null,
   });
   t.match(operations, [
     {

@@ -18,6 +18,8 @@ export function* secretsAreVariables(draft: Draft): Iterable<Finding> {
     yield* secretInUrl(at('reportsUrl'), draft.written(at('reportsUrl'), store.reportsUrl));
   }
   yield* secretInUrl(['upstream'], draft.written(['upstream'], upstream));
+  const redis = draft.config.server?.redis;
+  yield* secretInUrl(['server', 'redis'], draft.written(['server', 'redis'], redis));
   yield* secretKey(['auth', 'secret'], draft.written(['auth', 'secret'], draft.config.auth?.secret));
   for (const { path, url } of furtherUrls(draft)) yield* secretInUrl(path, draft.written(path, url));
 }
