@@ -6,6 +6,7 @@ import type { Log } from '../observability/log.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import { writeAudit } from '../state/audit.ts';
 import { resetComparisons } from '../state/comparisons.ts';
+import { raiseIds } from '../state/drawn-ids.ts';
 import { listReplicas, takeOff } from '../state/replicas.ts';
 import { lockForStep, readSituation, readState, stepResource } from '../state/resources.ts';
 import { beginSwitch, endSwitch, noteDrained, noteOnSwitch } from '../state/switches.ts';
@@ -126,6 +127,7 @@ export class Coordinator {
     const resource = this.options.resource(name);
     const side = resource?.[primary];
     if (!resource?.mapping.keyFromSequence || !side?.store.capabilities.sequences) return;
+    await this.prepareDrawnIds(sql, resource, primary);
     const { transactions } = side.store.capabilities;
     // M4: where legacy keeps records that new lacks, new must not draw their keys either.
     const past =
@@ -133,6 +135,12 @@ export class Coordinator {
         ? await resource.legacy.table.highestKey()
         : null;
     await (transactions ? side.within(sql) : side).table.advanceSequence(past ?? undefined);
+  }
+
+  /** Where new cannot draw the integers of legacy, they are drawn beyond the highest of them. */
+  private async prepareDrawnIds(sql: Sql, resource: BoundResource, primary: Side): Promise<void> {
+    if (primary === 'legacy' || !resource.mapping.drawnForNew) return;
+    await raiseIds(sql, resource.new.table.spec.name, (await resource.legacy.table.highestKey()) ?? '0');
   }
 
   /** R16: a replica whose process is gone for sure is taken off at once, so that it keeps nobody waiting. */

@@ -10,8 +10,9 @@ import {
   type Value,
 } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
-import { isMembers, type Children } from './children.ts';
+import { isMembers } from './children.ts';
 import { idIn, isOneForm, type IdForms } from './ids.ts';
+import type { ChildFields } from './field.ts';
 import type { MappedField, Mapping } from './mapping.ts';
 
 /** What is wrong with one field of a request's body. */
@@ -105,7 +106,7 @@ export function acceptValue(field: MappedField, value: Value): Result {
 }
 
 /** The documents of an array, each with every field of a child. */
-function acceptChildren({ fields }: Children, value: Value): Result {
+function acceptChildren({ fields }: ChildFields, value: Value): Result {
   if (!Array.isArray(value)) return { problem: 'must be an array of objects' };
   const children: Value[] = [];
   for (const [index, child] of value.entries()) {

@@ -15,7 +15,6 @@ import {
   type Codec,
 } from './codecs.ts';
 import { conversionOf } from './conversions.ts';
-import type { Children } from './children.ts';
 import { isOneForm, type IdForms } from './ids.ts';
 import { columnName } from './naming.ts';
 
@@ -38,7 +37,15 @@ export interface MappedField extends FieldSpec {
   /** Whether the order of its values is the same on both sides, and equality all that can be asked otherwise. */
   ordered: boolean;
   /** What the documents of the array are, where the new side has a table for them. */
-  children?: Children;
+  children?: ChildFields;
+}
+
+/** The documents of an array that has a table of its own on the new side. */
+export interface ChildFields {
+  /** Public name of the array. */
+  name: string;
+  /** The public fields of each document. */
+  fields: readonly MappedField[];
 }
 
 /** The types of a column that holds ids of a form. */

@@ -60,6 +60,8 @@ export class Mapping {
   readonly ids: RecordKeys;
   /** Whether only a store can draw the key, or a part of it. */
   readonly keyFromSequence: boolean;
+  /** Whether ids are integers in legacy, which draws them, and of another form on the new side, which cannot. */
+  readonly drawnForNew: boolean;
   readonly fields: readonly MappedField[];
   readonly tables: Record<Side, MappedTable>;
   /** The same text for the same mapping: what was proved of one holds for the other. */
@@ -81,7 +83,8 @@ export class Mapping {
     this.ids = new RecordKeys(model.keys.map((part) => ({ field: part.name, forms: formsOf(part) })));
     this.keys = this.ids.parts.map(({ field, forms }) => ({ name: field, type: forms.public }));
     this.keyField = model.key;
-    this.keyFromSequence = model.keyFromSequence;
+    this.drawnForNew = this.ids.parts.length === 1 && drawsFor(this.ids.parts[0]?.forms);
+    this.keyFromSequence = model.keyFromSequence || this.drawnForNew;
     const keyForms = new Map(this.ids.parts.map(({ field, forms }) => [field, forms]));
     const legacyKeys = legacyKeyColumns(model, legacyTable.key);
     const isPublic = ({ name }: { name: string }) => !Object.hasOwn(settings.constants.new, name);
@@ -253,6 +256,10 @@ function childrenOf({ split }: FieldSettings, { models, references }: MappingCon
     );
     return new Children(name, child, model, new Map(within));
   });
+}
+
+function drawsFor(forms: IdForms | undefined): boolean {
+  return forms?.legacy === 'int' && forms.new !== 'int';
 }
 
 function sameForms(form: KeyType): IdForms {

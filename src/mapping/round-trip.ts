@@ -10,8 +10,8 @@ import {
   type Value,
 } from '../domain/values.ts';
 import { acceptValue } from './accept.ts';
-import { isMembers, type Children } from './children.ts';
-import type { MappedField } from './field.ts';
+import { isMembers } from './children.ts';
+import type { ChildFields, MappedField } from './field.ts';
 import { REST, type Mapping } from './mapping.ts';
 
 /**
@@ -145,7 +145,7 @@ function numbersIn(field: MappedField, value: Value): string[] {
   return field.as === 'string' && typeof value === 'string' ? [value] : [];
 }
 
-function childMisfits({ name, fields }: Children, value: Value): Finding[] {
+function childMisfits({ name, fields }: ChildFields, value: Value): Finding[] {
   if (!Array.isArray(value)) return [lost(name, 'another type', `${shown(value)} is no array`)];
   return value.flatMap((child) => {
     if (!isMembers(child)) return [lost(name, 'another type', `${shown(child)} is no object`)];

@@ -1,20 +1,11 @@
-import type { Invocation, CommandModule, Options, Result } from '../command.ts';
+import type { CommandModule, Result } from '../command.ts';
 import { usage } from '../failure.ts';
 import { Session } from '../session.ts';
+import type { Letters } from '../dead-letters/letters.ts';
 import { discardLetters } from '../dead-letters/discard.ts';
 import { exportLetters } from '../dead-letters/export.ts';
 import { listLetters, showLetter } from '../dead-letters/list.ts';
 import { retryLetters } from '../dead-letters/retry.ts';
-
-/** What an action works on: the resource, or all of them; the key, or all of them. */
-export interface Letters {
-  session: Session;
-  invocation: Invocation;
-  /** Names of the resources. */
-  resources: readonly string[];
-  key: string | null;
-  options: Options;
-}
 
 const ACTIONS: Readonly<Record<string, (letters: Letters) => Promise<Result>>> = {
   list: listLetters,

@@ -1,7 +1,7 @@
 import { writeAudit } from '../../state/audit.ts';
 import { discardDeadLetters } from '../../state/failures.ts';
 import type { Result } from '../command.ts';
-import type { Letters } from '../commands/dead-letters.ts';
+import type { Letters } from './letters.ts';
 import { EXIT } from '../exit-codes.ts';
 import { usage } from '../failure.ts';
 import { counted } from '../format.ts';

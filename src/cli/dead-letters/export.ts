@@ -4,7 +4,7 @@ import { otherSide, type Key } from '../../domain/words.ts';
 import type { BoundResource } from '../../replication/resource.ts';
 import { listFailures, readFailure } from '../../state/failures.ts';
 import type { Result } from '../command.ts';
-import type { Letters } from '../commands/dead-letters.ts';
+import type { Letters } from './letters.ts';
 import { EXIT } from '../exit-codes.ts';
 import { usage } from '../failure.ts';
 import { counted } from '../format.ts';

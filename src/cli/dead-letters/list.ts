@@ -1,7 +1,7 @@
 import { parseJson } from '../../domain/values.ts';
 import { countFailures, listFailures, readFailure, type Failure } from '../../state/failures.ts';
 import type { Result } from '../command.ts';
-import type { Letters } from '../commands/dead-letters.ts';
+import type { Letters } from './letters.ts';
 import { EXIT } from '../exit-codes.ts';
 import { ago, counted } from '../format.ts';
 import { usage } from '../failure.ts';

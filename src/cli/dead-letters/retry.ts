@@ -7,7 +7,7 @@ import { countFailures, listFailures, readFailure, reviveDeadLetters } from '../
 import { markedKeys, markForRepair } from '../../state/journal.ts';
 import type { Session } from '../session.ts';
 import type { Result } from '../command.ts';
-import type { Letters } from '../commands/dead-letters.ts';
+import type { Letters } from './letters.ts';
 import { EXIT } from '../exit-codes.ts';
 import { counted } from '../format.ts';
 import { keyOfArgument } from './key.ts';

@@ -13,7 +13,7 @@ type Report = Omit<LintReport, 'finishedAt'>;
 export const roundTripProved: Guard = {
   name: 'round-trip',
   title: 'every legacy value can go to the new side and come back',
-  steps: ['legacy>dual-write'],
+  steps: ['legacy>dual-write', 'legacy>split', 'legacy>merged'],
   async check(context) {
     const { name } = context.resource;
     const report = await proof(context);
