@@ -34,6 +34,7 @@ const SQLSTATES: Readonly<Record<string, Kind>> = {
   '22': 'constraint',
   '23': 'constraint',
   '23503': 'reference',
+  '23001': 'reference', // ON DELETE RESTRICT, since Postgres 18
   '23505': 'duplicate',
   '25': 'internal',
   '25006': 'refused', // read only: a standby, or a database in maintenance

@@ -1,25 +1,16 @@
 import pLimit from 'p-limit';
 import type { ApiSettings, HttpStoreSettings } from '../../domain/configuration.ts';
-import {
-  columnsOf,
-  isDocument,
-  placesOf,
-  rowOf,
-  setAt,
-  unnamedOf,
-  type Document,
-  type Place,
-} from '../../domain/documents.ts';
+import { columnsOf } from '../../domain/documents.ts';
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { predicate, rowOrder, type Columns } from '../../domain/evaluate.ts';
-import { keyOf } from '../../domain/keys.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { Table, TableSpec } from '../contract.ts';
-import type { Channel, Reply } from './channel.ts';
+import type { Channel } from './channel.ts';
 import { sortParameter, splitCondition, type Parameters } from './conditions.ts';
-import { at, nonsense, type Asked } from './errors.ts';
+import { Details } from './details.ts';
+import type { Asked } from './errors.ts';
 import { KeyList } from './key-list.ts';
 import { Lists } from './pages.ts';
 
@@ -29,8 +20,6 @@ const TOGETHER = 6;
 const KEYS = 50;
 /** Rows of an upsert above which a look at what is there saves requests. */
 const MANY = 10;
-/** Attempts of a change that is read, changed and written back, where others change the record meanwhile. */
-const ATTEMPTS = 8;
 
 /** A list of records behind a REST API. */
 export class HttpTable implements Table {
@@ -38,29 +27,24 @@ export class HttpTable implements Table {
   readonly #channel: Channel;
   readonly #settings: HttpStoreSettings;
   readonly #api: ApiSettings;
-  readonly #path: string;
   readonly #reads: Asked;
-  readonly #writes: Asked;
   readonly #lists: Lists;
   readonly #keys: KeyList;
+  readonly #details: Details;
   readonly #columns: Columns;
-  readonly #places: readonly Place[];
-  /** Whether the list has answered once: then a detail that is not found is a record's fault and not the path's. */
-  #isThere = false;
 
   constructor(store: string, spec: TableSpec, channel: Channel, settings: HttpStoreSettings) {
     this.spec = spec;
     this.#channel = channel;
     this.#settings = settings;
     this.#api = settings.api.tables[spec.name] ?? settings.api.default;
-    this.#path = this.#api.path ?? `/${encodeURIComponent(spec.name)}`;
+    const path = this.#api.path ?? `/${encodeURIComponent(spec.name)}`;
     const title = `store "${store}", table "${spec.name}"`;
     this.#reads = { title, writes: false, errors: this.#api.errors };
-    this.#writes = { title, writes: true, errors: this.#api.errors };
-    this.#lists = new Lists(channel, this.#api, this.#path, this.#reads);
+    this.#lists = new Lists(channel, this.#api, path, this.#reads);
+    this.#details = new Details(spec, channel, this.#api, path, this.#reads);
     this.#keys = new KeyList(() => this.#readKeys(), spec.keyType);
     this.#columns = columnsOf(spec);
-    this.#places = placesOf(this.#columns.values());
   }
 
   describe(): Promise<null> {
@@ -87,7 +71,7 @@ export class HttpTable implements Table {
     const { offset, limit } = query;
     const until = this.#channel.until();
     const page = await this.#lists.range([...parameters, ...sort], { offset, limit }, until);
-    const rows = limit === 0 ? [] : page.documents.map((document) => this.#row(document));
+    const rows = limit === 0 ? [] : page.documents.map((document) => this.#details.row(document));
     return { rows, total: query.total ? (page.total ?? (await this.#count(parameters, null))) : null };
   }
 
@@ -103,7 +87,7 @@ export class HttpTable implements Table {
 
   async scanKeys(after: Key | null, limit: number): Promise<Key[]> {
     const ordered = await this.#ordered(after, limit);
-    return ordered ? ordered.map((row) => this.#keyOf(row)) : await this.#keys.after(after, limit);
+    return ordered ? ordered.map((row) => this.#details.keyOf(row)) : await this.#keys.after(after, limit);
   }
 
   async count(where?: Condition): Promise<number> {
@@ -117,44 +101,36 @@ export class HttpTable implements Table {
     const { parameters, rest } = splitCondition(where, this.#api.filters);
     const keys: Key[] = [];
     if (limit === 0) return keys;
-    await this.#eachRow(parameters, rest, (row) => keys.push(this.#keyOf(row)) < limit);
+    await this.#eachRow(parameters, rest, (row) => keys.push(this.#details.keyOf(row)) < limit);
     return keys;
   }
 
   async insert(row: Row): Promise<Row> {
-    const call = { method: 'POST', path: this.#path, body: this.#body(this.#document(row)) } as const;
-    const until = this.#channel.until();
-    return await this.#written(await this.#channel.ask(call, this.#writes, until), row, until);
+    return await this.#details.create(row, this.#channel.until());
   }
 
   async update(key: Key, changes: Row): Promise<Row | null> {
+    if (Object.keys(changes).length === 0) return (await this.get([key])).get(key) ?? null;
     const until = this.#channel.until();
-    const document = this.#document(changes);
-    if (Object.keys(document).length === 0) return (await this.get([key])).get(key) ?? null;
-    const reply =
-      this.#api.update === 'PATCH'
-        ? await this.#send('PATCH', key, document, until)
-        : await this.#replace(key, changes, until);
-    if (!reply) return await this.#absent(until);
-    return await this.#written(reply, { [this.spec.key]: key }, until);
+    const changed = await this.#details.change(key, changes, until);
+    if (!changed) await this.#checkPath(until);
+    return changed;
   }
 
   async remove(key: Key): Promise<boolean> {
     const until = this.#channel.until();
-    const call = { method: 'DELETE', path: this.#detail(key) } as const;
-    const { status } = await this.#channel.ask(call, this.#writes, until, [404, 410]);
-    if (status < 300) return true;
-    await this.#checkPath(until);
-    return false;
+    const removed = await this.#details.remove(key, until);
+    if (!removed) await this.#checkPath(until);
+    return removed;
   }
 
   async upsertMany(rows: readonly Row[]): Promise<void> {
-    const keys = rows.map((row) => this.#keyOf(row));
+    const keys = rows.map((row) => this.#details.keyOf(row));
     // Where many are found by one request, it is known beforehand which of them are to be made.
     const many = keys.length > MANY && this.#api.filters[this.spec.key]?.in;
     const there = many ? await this.get(keys) : null;
     await this.#each(rows, async (row) => {
-      const key = this.#keyOf(row);
+      const key = this.#details.keyOf(row);
       const whole = Object.fromEntries(this.spec.columns.map(({ name }) => [name, row[name] ?? null]));
       const makeFirst = there !== null && !there.has(key);
       if (!makeFirst && (await this.update(key, whole))) return;
@@ -179,7 +155,7 @@ export class HttpTable implements Table {
     if (!sort) return await this.#keys.highest();
     const until = this.#channel.until();
     const { documents } = await this.#lists.range(sort, { offset: 0, limit: 1 }, until);
-    return documents[0] ? this.#keyOf(this.#row(documents[0])) : null;
+    return documents[0] ? this.#details.keyOf(this.#details.row(documents[0])) : null;
   }
 
   within(): Table {
@@ -193,7 +169,7 @@ export class HttpTable implements Table {
     if (!sort || !beyond) return null;
     const parameters: Parameters = after === null ? sort : [...sort, [beyond, after]];
     const page = await this.#lists.range(parameters, { offset: 0, limit }, this.#channel.until());
-    return page.documents.map((document) => this.#row(document));
+    return page.documents.map((document) => this.#details.row(document));
   }
 
   /** The order of text keys is the API's own, which is not known. */
@@ -211,7 +187,7 @@ export class HttpTable implements Table {
       this.#api.paging.max,
       () => this.#channel.until(),
       ({ documents }) => {
-        for (const document of documents) keys.push(this.#keyOf(this.#row(document)));
+        for (const document of documents) keys.push(this.#details.keyOf(this.#details.row(document)));
         return true;
       },
     );
@@ -261,12 +237,12 @@ export class HttpTable implements Table {
         read += documents.length;
         if (read > this.#settings.maxRecords) throw this.#tooMany();
         return documents.every((document) => {
-          const row = this.#row(document);
+          const row = this.#details.row(document);
           return !holds(row) || visit(row);
         });
       },
     );
-    this.#isThere = true;
+    this.#details.answered = true;
   }
 
   async #getByLists(parameter: string, keys: readonly Key[], until: number): Promise<Map<Key, Row>> {
@@ -279,8 +255,8 @@ export class HttpTable implements Table {
       const parameters: Parameters = [[parameter, batch.join(',')]];
       const { documents } = await this.#lists.range(parameters, { offset: 0, limit: batch.length }, until);
       for (const document of documents) {
-        const row = this.#row(document);
-        found.set(this.#keyOf(row), row);
+        const row = this.#details.row(document);
+        found.set(this.#details.keyOf(row), row);
       }
     });
     return found;
@@ -289,80 +265,17 @@ export class HttpTable implements Table {
   async #getByDetails(keys: readonly Key[], until: number): Promise<Map<Key, Row>> {
     const found = new Map<Key, Row>();
     await this.#each(keys, async (key) => {
-      const reply = await this.#read(key, until);
-      if (reply) found.set(key, this.#row(this.#record(reply)));
+      const row = await this.#details.get(key, until);
+      if (row) found.set(key, row);
     });
     return found;
   }
 
-  async #read(key: Key, until: number): Promise<Reply | null> {
-    const call = { method: 'GET', path: this.#detail(key) } as const;
-    const reply = await this.#channel.ask(call, this.#reads, until, [404, 410]);
-    if (reply.status >= 300) return null;
-    this.#isThere = true;
-    return reply;
-  }
-
-  /** Null where there is no such record. */
-  async #send(
-    method: 'PATCH' | 'PUT',
-    key: Key,
-    document: Document,
-    until: number,
-    headers: Record<string, string> = {},
-  ): Promise<Reply | null> {
-    const call = { method, path: this.#detail(key), body: this.#body(document), headers };
-    const reply = await this.#channel.ask(call, this.#writes, until, [404, 410]);
-    return reply.status < 300 ? reply : null;
-  }
-
-  /** R4: of an API that only takes whole records, read and written back on condition that nobody changed it meanwhile. */
-  async #replace(key: Key, changes: Row, until: number): Promise<Reply | null> {
-    for (let attempt = 1; ; attempt++) {
-      const present = await this.#read(key, until);
-      if (!present) return null;
-      const document = this.#record(present);
-      for (const { column, path } of this.#places)
-        if (Object.hasOwn(changes, column.name)) setAt(document, path, changes[column.name]);
-      const tag = present.headers.etag;
-      try {
-        return await this.#send(
-          'PUT',
-          key,
-          document,
-          until,
-          typeof tag === 'string' ? { 'if-match': tag } : {},
-        );
-      } catch (error) {
-        if (!isBanyanError(error, 'write-conflict') || attempt === ATTEMPTS) throw error;
-      }
-    }
-  }
-
-  /** The row as it is after a write; read where the answer does not hold it. */
-  async #written({ body, headers }: Reply, given: Row, until: number): Promise<Row> {
-    this.#isThere = true;
-    const record = at(body, this.#api.answers.record);
-    if (isDocument(record)) return this.#row(record);
-    const location = typeof headers.location === 'string' ? headers.location : '';
-    const last = /[^/?#]+(?=\/?([?#]|$))/.exec(location)?.[0] ?? '';
-    const key = last === '' ? this.#keyOf(given) : decodeURIComponent(last);
-    const reply = key === '' ? null : await this.#read(key, until).catch(() => null);
-    if (!reply)
-      throw nonsense('no record in the answer to a write, and none to be read after it', this.#writes);
-    return this.#row(this.#record(reply));
-  }
-
-  async #absent(until: number): Promise<null> {
-    await this.#checkPath(until);
-    return null;
-  }
-
   /** 404 is the answer for a record that is not there, and for a path that is none: the list tells them apart. */
   async #checkPath(until: number): Promise<void> {
-    if (this.#isThere) return;
+    if (this.#details.answered) return;
     await this.#lists.range([], { offset: 0, limit: 1 }, until);
-    this.#isThere = true;
+    this.#details.answered = true;
   }
 
   /** Works on all and waits for all; of several failures the one that leaves doubt is told. */
@@ -374,47 +287,6 @@ export class HttpTable implements Table {
     );
     const doubtful = failures.find((error) => isBanyanError(error) && error.outcome === 'unknown');
     if (failures.length > 0) throw doubtful ?? failures[0];
-  }
-
-  #detail(key: Key): string {
-    return `${this.#path}/${encodeURIComponent(key)}`;
-  }
-
-  #record({ body }: Reply): Document {
-    const record = at(body, this.#api.answers.record);
-    if (isDocument(record)) return record;
-    throw nonsense(`no record at "${this.#api.answers.record}" in the answer`, this.#reads);
-  }
-
-  #row(document: Document): Row {
-    const row = rowOf(document, this.#places);
-    if (this.spec.rest !== undefined) row[this.spec.rest] = unnamedOf(document, this.#places);
-    return row;
-  }
-
-  #keyOf(row: Row): Key {
-    return keyOf([{ name: this.spec.key, type: this.spec.keyType }], row);
-  }
-
-  #document(row: Row): Document {
-    const rest = this.spec.rest === undefined ? undefined : row[this.spec.rest];
-    const document: Document = isDocument(rest) ? { ...rest } : {};
-    for (const name of Object.keys(row)) {
-      if (name === this.spec.rest) continue;
-      const place = this.#places.find(({ column }) => column.name === name);
-      if (place) setAt(document, place.path, row[name]);
-      else throw this.#noColumn(name);
-    }
-    return document;
-  }
-
-  #body(document: Document): Document {
-    return this.#api.body === '' ? document : { [this.#api.body]: document };
-  }
-
-  #noColumn(field: string): BanyanError {
-    const message = `${this.#reads.title} has no column "${field}"; it has ${[...this.#columns.keys()].join(', ')}`;
-    return new BanyanError('validation-failed', message, { details: { field } });
   }
 
   #tooMany(): BanyanError {
@@ -430,7 +302,7 @@ export class HttpTable implements Table {
   }
 
   #cannotMake(key: Key): BanyanError {
-    const message = `${this.#writes.title} draws its keys itself, so that "${key}" cannot be made in it`;
+    const message = `${this.#reads.title} draws its keys itself, so that "${key}" cannot be made in it`;
     return new BanyanError('constraint-violated', message, { details: { field: this.spec.key } });
   }
 
