@@ -3,9 +3,11 @@ import { backfill } from './cases/backfill.ts';
 import type { Case } from './cases/case.ts';
 import { dualWrite } from './cases/dual-write.ts';
 import { jsonFile } from './cases/json-file.ts';
+import { ingest } from './cases/ingest.ts';
 import { legacy } from './cases/legacy.ts';
 import { memory } from './cases/memory.ts';
 import { merged } from './cases/merged.ts';
+import { mongo } from './cases/mongo.ts';
 import { next } from './cases/new.ts';
 import { passThrough } from './cases/pass-through.ts';
 import { shadow } from './cases/shadow.ts';
@@ -28,8 +30,10 @@ const CASES: readonly Case[] = [
   shadow,
   backfill,
   verify,
+  ingest,
   merged,
   jsonFile,
+  mongo,
   sql,
   memory,
   switching,

@@ -333,7 +333,7 @@ t.test(
           serial: `A-${randomUUID().slice(0, 8)}`,
           kind: 'x',
         });
-        return answer.status === 201 && answer;
+        return answer.status === 201 ? answer : null;
       },
       { what: 'tokens of the new keys are taken' },
     );
@@ -392,7 +392,7 @@ t.test('Q8: no secret is in the repository, and there is a deployment', async (t
   const example = await readFile(join(FOLDER, '.env.example'), 'utf8');
   const routes = await readFile(join(FOLDER, 'routes.config.yaml'), 'utf8');
   for (const name of compose.matchAll(/\$\{(\w+)/g))
-    t.match(example, new RegExp(`^${name[1]}=`, 'm'), name[1]);
+    t.match(example, new RegExp(`^${name[1]}=`, 'm'), `${name[1]} is explained`);
   for (const line of example.split('\n').filter((text) => /^\w*(PASSWORD|SECRET|KEY|TOKEN)\w*=/.test(text)))
     t.match(line, /=$/, 'a secret has no value here');
   for (const text of [compose, example, routes])
