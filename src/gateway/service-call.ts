@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceSide } from '../domain/configuration.ts';
-import { BanyanError } from '../domain/errors.ts';
+import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { parseJson, type Value } from '../domain/values.ts';
 
 /** A request to the service that runs an operation. */
@@ -16,6 +17,9 @@ export interface ServiceRequest {
 
 /** `data` goes into the envelope; a refusal is what the service said to the client, as it said it. */
 export type ServiceAnswer = { data: Value } | { refusal: { status: number; body: string } };
+
+/** Before a service that could not be reached is asked again; ms. */
+const PAUSE = 50;
 
 /** What of the client's request the service gets to know, besides method, target and body. */
 const PASSED_ON = ['authorization', 'accept-language', 'idempotency-key', 'traceparent', 'tracestate'];
@@ -36,6 +40,22 @@ export async function askService(
     if (typeof value === 'string') headers[name] = value;
   }
   if (request.body !== '') headers['content-type'] = 'application/json';
+  try {
+    return await askOnce(side, url, headers, request);
+  } catch (error) {
+    // Once more, where that does no harm and it may have been a connection that the service had just closed.
+    if (!request.safe || !isBanyanError(error, 'upstream-unreachable')) throw error;
+    await sleep(PAUSE);
+    return await askOnce(side, url, headers, request);
+  }
+}
+
+async function askOnce(
+  side: ServiceSide,
+  url: string,
+  headers: Record<string, string>,
+  request: ServiceRequest,
+): Promise<ServiceAnswer> {
   let status: number;
   let text: string;
   try {
