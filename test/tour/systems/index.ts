@@ -1,6 +1,7 @@
 import type { TourSystem } from '../system.ts';
 import { erp, erpMerged } from './erp.ts';
 import { novacrm } from './novacrm.ts';
+import { shop } from './shop.ts';
 
 /** The systems that `npm run tour -- SYSTEM` knows, the default first. A new one is a file beside this and a line here. */
-export const SYSTEMS: readonly TourSystem[] = [erp, erpMerged, novacrm];
+export const SYSTEMS: readonly TourSystem[] = [erp, erpMerged, novacrm, shop];
