@@ -106,7 +106,9 @@ async function send(url: string, token: string, device: string, pass: number): P
         body: lines.join('\n'),
       });
       if (response.status !== 201)
-        throw new Error(`a batch was answered with ${response.status}: ${await response.text()}`);
+        throw new Error(
+          `a batch was answered with ${response.status}: ${(await response.text()).slice(0, 300)}`,
+        );
       await response.arrayBuffer();
     }
   };

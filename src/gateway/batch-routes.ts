@@ -12,7 +12,7 @@ import { ENVELOPES } from './envelope.ts';
 import { readMessage, type Face } from './face.ts';
 import { once, type Answer } from './idempotency.ts';
 import type { Match } from './match.ts';
-import { refuseForeignParents } from './parents.ts';
+import { oneLookEach, refuseForeignParents } from './parents.ts';
 import { send, sendError, type RouteContext } from './resource-routes.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { newKey } from './writes.ts';
@@ -87,7 +87,8 @@ async function create(
   const text = typeof request.body === 'string' ? request.body : '';
   const atomic = isAtomic(request.query as Record<string, string | undefined>);
   const messages = readBatch(text, request.headers['content-type'] ?? '', settings.batch?.max ?? 0);
-  const accepted = await Promise.all(messages.map((message) => accept(runtime, face, message, caller)));
+  const look = oneLookEach();
+  const accepted = await Promise.all(messages.map((message) => accept(runtime, face, message, caller, look)));
   if (atomic) refuseAny(accepted);
   const assigned = accepted.map((one) => ('record' in one ? one.key : null));
   const run = async (
@@ -145,13 +146,14 @@ async function accept(
   face: Face,
   message: ReturnType<typeof readBatch>[number],
   caller: Caller,
+  look: ReturnType<typeof oneLookEach>,
 ): Promise<BatchRecord | { error: BanyanError }> {
   if ('error' in message) return message;
   try {
     const given = readMessage(face, message.value, 'create');
     const key = runtime.resource.mapping.keyGiven(given) ?? newKey(runtime);
     const record = ownRecord(caller, runtime.resource, 'create', given);
-    await refuseForeignParents(runtime, caller, record, key);
+    await refuseForeignParents(runtime, caller, record, key, undefined, look);
     return { record, key };
   } catch (error) {
     if (isBanyanError(error)) return { error };

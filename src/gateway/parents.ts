@@ -10,7 +10,7 @@ import type { ResourceRuntime } from './runtime.ts';
 /**
  * Refuses references to records that the caller does not see, in the very words in which one to no record is refused: he
  * cannot learn which of the two it is. Where the parent has no tenants, the store's own constraint is enough.
- * `see`: a look before the usual one, at what a transaction has made and not committed yet.
+ * `see`: a look before the usual one, at what a transaction has made and not committed yet. `look`: the usual one.
  */
 export async function refuseForeignParents(
   runtime: ResourceRuntime,
@@ -18,6 +18,7 @@ export async function refuseForeignParents(
   record: PublicRecord,
   own: Key | null,
   see?: (parent: ResourceRuntime, key: Key) => Promise<boolean>,
+  look: Look = isVisible,
 ): Promise<void> {
   for (const { field, resource } of runtime.resource.references) {
     const id = partText(record[field]);
@@ -26,8 +27,21 @@ export async function refuseForeignParents(
     const key = acceptKey(parent.resource.mapping, id);
     if (resource === runtime.resource.name && key !== null && key === own) continue;
     if (key !== null && (await see?.(parent, key))) continue;
-    if (key === null || !(await isVisible(parent, caller, key))) throw missing(field, resource);
+    if (key === null || !(await look(parent, caller, key))) throw missing(field, resource);
   }
+}
+
+type Look = (parent: ResourceRuntime, caller: Caller, key: Key) => Promise<boolean>;
+
+/** One look at each parent, for many records of one request: the samples of a batch have few devices. */
+export function oneLookEach(): Look {
+  const looks = new Map<string, Promise<boolean>>();
+  return async (parent, caller, key) => {
+    const name = `${parent.resource.name} ${key}`;
+    const looked = looks.get(name) ?? isVisible(parent, caller, key);
+    looks.set(name, looked);
+    return await looked;
+  };
 }
 
 async function isVisible(parent: ResourceRuntime, caller: Caller, key: Key): Promise<boolean> {
