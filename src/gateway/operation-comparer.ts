@@ -73,10 +73,13 @@ export class OperationComparer {
     const { settings, request } = compared;
     const key = createHash('sha256').update(request).digest('hex').slice(0, 16);
     const difference = await this.differenceOf(key, compared);
-    if (!difference) await this.settle(settings, key);
+    if (difference) await this.note(settings, difference);
+    else await this.settle(settings, key);
     await this.count(settings, { compared: 1, differed: difference ? 1 : 0 });
-    if (!difference) return;
-    const { fields } = difference;
+  }
+
+  private async note(settings: OperationSettings, difference: Difference): Promise<void> {
+    const { key, fields } = difference;
     this.log.warn({ operation: settings.name, request: key, fields }, 'an operation differs');
     await this.record(settings, difference).catch((error: unknown) =>
       this.log.warn(

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import t from 'tap';
+import { configHash } from '../../src/config/load.ts';
 import { modeOf, moveByFile, send } from '../harness/api.ts';
 import { ROOT } from '../harness/postgres.ts';
 import { until } from '../harness/wait.ts';
@@ -65,19 +66,22 @@ const score = async (amount: unknown = 5) =>
 /** Saves the file with the operation in another mode, and waits until it is in force. */
 async function setMode(mode: string): Promise<void> {
   await config.write(config.text.replace(/(compliance\/:rule\/score\n.*\n    mode: )\w+/, `$1${mode}`));
-  await until(async () => (await status()).operations[0].mode === mode && (await inForce()), {
-    what: `score is in mode ${mode}`,
-    every: 250,
-  });
+  const hash = configHash(config.text);
+  const inForce = async () =>
+    (await sides.new.query('SELECT hash FROM banyan.replica_file'))[0]?.hash === hash;
+  await until(inForce, { what: `score is in mode ${mode}`, every: 50 });
 }
 
-async function inForce(): Promise<boolean> {
-  const { file, replicas } = await status();
-  return replicas[0].file.hash === file.hash;
-}
-
+/** What `banyan status` says of the operation, once so many answers were compared. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-async function status(): Promise<any> {
+async function compared(n: number): Promise<any> {
+  const counted = async () => {
+    const rows = await sides.new.query<{ n: string }>(
+      `SELECT sum(compared) AS n FROM banyan.comparison WHERE resource = 'operation:score'`,
+    );
+    return Number(rows[0]?.n) >= n;
+  };
+  await until(counted, { what: `${n} comparisons`, every: 50 });
   const env = {
     ...sides.env,
     OIDC_ISSUER: place.issuer.url,
@@ -85,17 +89,8 @@ async function status(): Promise<any> {
     BANYAN_CONFIG: config.file,
   };
   const { out } = await call(['status', '--json'], env, ROOT);
-  return JSON.parse(out);
+  return (JSON.parse(out) as { operations: unknown[] }).operations[0];
 }
-
-const compared = async (n: number) =>
-  await until(
-    async () => {
-      const [operation] = (await status()).operations;
-      return operation.comparisons.compared >= n && operation;
-    },
-    { what: `${n} comparisons`, every: 100 },
-  );
 
 const LOCAL = { rule: 'k/yc', risk: 'low', for: 'ada', at: 'module' };
 
