@@ -4,6 +4,7 @@ import type { PublicRecord } from '../domain/values.ts';
 import type { Key, ResourceState, Route } from '../domain/words.ts';
 import { isWithin, tenantOf } from './access.ts';
 import type { Pagination } from './envelope.ts';
+import { refuseBroken } from '../mapping/broken.ts';
 import type { ListRequest } from './list-query.ts';
 import { decidePlan, type ReadPlan } from './plan.ts';
 import { ROUTES } from './read-routes.ts';
@@ -24,6 +25,7 @@ export async function readRecord(
   const record = found;
   if (!record || !isWithin(tenant, record))
     throw new BanyanError('not-found', `${runtime.resource.name} has no record "${key}"`);
+  refuseBroken(record);
   return { record, side };
 }
 

@@ -68,7 +68,10 @@ export class CustomGroup {
 
   private failed(name: string, fields: readonly string[], key: string, reason: string, cause?: unknown) {
     const message = `${name} of ${this.file} failed on ${fields.join(', ')} of record "${key}": ${reason}`;
-    return new BanyanError('mapping-failed', message, { cause });
+    return new BanyanError('mapping-failed', message, {
+      details: { field: this.fields.join(', ') },
+      cause,
+    });
   }
 }
 

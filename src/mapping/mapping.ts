@@ -7,6 +7,7 @@ import { misfitsOf, noteMisfits } from '../domain/misfits.ts';
 import type { Condition, SortBy } from '../domain/query.ts';
 import { isExactNumber, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
+import { noteBroken, refuseBroken } from './broken.ts';
 import { Children, childrenField } from './children.ts';
 import { conditionOn, sortOn } from './conditions.ts';
 import { CustomGroup, type CustomModule } from './custom.ts';
@@ -183,6 +184,13 @@ export class Mapping {
 
   /** A row of a side as a public record with every field of the model; a column that the row lacks is null. */
   toRecord(side: Side, row: Row): PublicRecord {
+    const record = this.readRecord(side, row);
+    refuseBroken(record);
+    return record;
+  }
+
+  /** As `toRecord`, but one on which a module of `custom` fails is there as far as it could be made: see broken.ts. */
+  readRecord(side: Side, row: Row): PublicRecord {
     const record: PublicRecord = {};
     for (const { name, columns, codecs } of this.fields) {
       const column = columns[side];
@@ -190,7 +198,7 @@ export class Mapping {
       const codec = codecs[side];
       record[name] = codec ? codec.fromSide(value) : value;
     }
-    if (side === 'legacy') for (const group of this.groups) group.read(row, record, this.shownKey(record));
+    if (side === 'legacy') this.readGroups(row, record);
     noteMisfits(record, misfitsOf(row));
     return record;
   }
@@ -205,6 +213,15 @@ export class Mapping {
     return this.groups
       .filter(({ fields }) => fields.some(named))
       .flatMap(({ fields }) => fields.filter((name) => !named(name)));
+  }
+
+  private readGroups(row: Row, record: PublicRecord): void {
+    try {
+      for (const group of this.groups) group.read(row, record, this.shownKey(record));
+    } catch (error) {
+      if (!(error instanceof BanyanError)) throw error;
+      noteBroken(record, error);
+    }
   }
 
   private shownKey(record: PublicRecord): string {

@@ -6,6 +6,7 @@ import type { Condition, ListQuery } from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import { sameValue, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
+import { refuseBroken } from '../mapping/broken.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import { drawIds } from '../state/drawn-ids.ts';
 import type { InsertManyOptions, Store, Table } from '../stores/contract.ts';
@@ -52,7 +53,7 @@ export class RecordSide {
     return new Map(
       [...rows].map(([own, row]) => [
         this.mapping.ids.fromSide(this.side, own),
-        this.mapping.toRecord(this.side, row),
+        this.mapping.readRecord(this.side, row),
       ]),
     );
   }
@@ -60,7 +61,7 @@ export class RecordSide {
   /** A record beside the row that it is made of, both null where there is none. */
   async getWhole(key: Key): Promise<{ record: PublicRecord | null; row: Row | null }> {
     const [row] = (await this.table.get(this.ownKeys([key]))).values();
-    return row ? { record: this.mapping.toRecord(this.side, row), row } : { record: null, row: null };
+    return row ? { record: this.mapping.readRecord(this.side, row), row } : { record: null, row: null };
   }
 
   async list(query: ListQuery): Promise<{ records: PublicRecord[]; total: number | null }> {
@@ -74,7 +75,7 @@ export class RecordSide {
 
   async scan(after: Key | null, limit: number): Promise<PublicRecord[]> {
     const rows = await this.table.scan(this.position(after), limit);
-    return rows.map((row) => this.mapping.toRecord(this.side, row));
+    return rows.map((row) => this.mapping.readRecord(this.side, row));
   }
 
   /** Keys only, as `scan`. */
@@ -172,6 +173,7 @@ export class RecordSide {
 
   /** What a store without a schema holds against its mapping is told, not copied as something else. */
   private refuseMisfits(record: PublicRecord): void {
+    refuseBroken(record);
     const [first, ...more] = misfitsOf(record);
     if (first === undefined) return;
     throw new BanyanError('validation-failed', [first, ...more].map(misfitText).join('; '), {

@@ -68,6 +68,24 @@ resources:
     deadLetters: { attempts: 2, backoff: 100ms }
     guards: { shadowReads: 0 }
     query: { filters: [number], sort: [-placedAt, number] }
+  notes:
+    path: /notes
+    mode: legacy
+    legacy: { store: files, table: notes }
+    new: { store: new, model: Note }
+    ids: { legacy: int }
+    guards: { shadowReads: 0 }
+  people:
+    path: /people
+    mode: legacy
+    legacy: { store: files, table: people }
+    new: { store: new, model: Person }
+    ids: { legacy: text }
+    fields:
+      custom: [{ module: ${resolve(ROOT, 'test/mapping/shop/names.ts')}, fields: [first, last], columns: { name: text } }]
+    backfill: { chunk: 2 }
+    deadLetters: { attempts: 1 }
+    guards: { shadowReads: 0 }
 `;
 
 export async function openShop(t: Teardown, lists: Record<string, Row[]>): Promise<Shop> {
@@ -76,7 +94,13 @@ export async function openShop(t: Teardown, lists: Record<string, Row[]>): Promi
   const database = await createDatabase(t);
   const [legacy, file] = [join(folder, 'legacy.json'), join(folder, 'routes.config.yaml')];
   const write: Shop['write'] = async (next) => {
-    const present = await read().catch(() => ({ categories: [], products: [], orders: [] }));
+    const present = await read().catch(() => ({
+      categories: [],
+      products: [],
+      orders: [],
+      notes: [],
+      people: [],
+    }));
     await writeFile(legacy, stringifyJson({ ...present, ...next }));
   };
   const read: Shop['read'] = async () =>

@@ -28,3 +28,5 @@ CREATE TABLE order_lines (
   note text,
   UNIQUE (order_id, position)
 );
+CREATE TABLE notes (id uuid PRIMARY KEY, text text NOT NULL);
+CREATE TABLE people (id uuid PRIMARY KEY, first text NOT NULL, last text NOT NULL);
