@@ -8,6 +8,7 @@ import type { CreateOutcome, RecordSide } from '../replication/resource.ts';
 import { markLegacyWrite, nameMarks } from '../state/journal.ts';
 import { isWithin, tenantOf } from './access.ts';
 import { noteWrite } from './kept-answer.ts';
+import { placeOf } from './places.ts';
 import { decidePlan, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { waitForSecondary } from './secondary.ts';
@@ -83,7 +84,7 @@ async function attempt(
 ): Promise<CreateOutcome[]> {
   let landing = 0;
   try {
-    const done = await PERFORM[plan.mark](runtime, plan, request);
+    const done = await PERFORM[plan.mark](runtime, plan, request, permit);
     const doubtful = done.find(isUnknown);
     if (doubtful) landing = runtime.resource[plan.side].timing.deadline;
     await noteWrite(runtime, 'create', doubtful?.error);
@@ -118,7 +119,12 @@ async function answer(
   return { outcomes, side: plan.side, secondary: await waitForSecondary(runtime, plan.side, keys) };
 }
 
-type Perform = (runtime: ResourceRuntime, plan: WritePlan, request: BatchRequest) => Promise<CreateOutcome[]>;
+type Perform = (
+  runtime: ResourceRuntime,
+  plan: WritePlan,
+  request: BatchRequest,
+  permit: WritePermit,
+) => Promise<CreateOutcome[]>;
 
 const PERFORM: Readonly<Record<WritePlan['mark'], Perform>> = {
   none: async (runtime, plan, request) => await create(runtime, runtime.resource[plan.side], request),
@@ -193,9 +199,23 @@ async function writeNew(
   runtime: ResourceRuntime,
   plan: WritePlan,
   request: BatchRequest,
+  { state }: WritePermit,
 ): Promise<CreateOutcome[]> {
-  const outcomes = await create(runtime, runtime.resource[plan.side], request);
   const { mapping } = runtime.resource;
+  // M4: under an id that legacy has, nothing is created beside it.
+  const given = request.records.map(({ record }) => mapping.keyGiven(record));
+  const place = placeOf(runtime, plan, state);
+  const refused =
+    (await place.refuseTaken?.(given.filter((key) => key !== null))) ?? new Map<Key, BanyanError>();
+  const twin = (index: number) => refused.get(given[index] ?? '');
+  const [first] = refused.values();
+  if (first && request.atomic) throw first;
+  const records = request.records.filter((_, index) => !twin(index));
+  const made = (await create(runtime, runtime.resource[plan.side], { ...request, records })).values();
+  const outcomes = request.records.map((_, index): CreateOutcome => {
+    const error = twin(index);
+    return error ? { error } : (made.next().value as CreateOutcome);
+  });
   if (plan.sync)
     runtime.syncer.wake(outcomes.flatMap((one) => ('record' in one ? [mapping.keyOf(one.record)] : [])));
   return outcomes;

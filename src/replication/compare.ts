@@ -2,7 +2,7 @@ import { differingFields, stringifyJson, type PublicRecord } from '../domain/val
 import type { Key } from '../domain/words.ts';
 import type { Difference } from '../state/ledger.ts';
 import { markedKeys } from '../state/journal.ts';
-import { isPartial } from '../state/moved.ts';
+import { partialGeneration } from '../state/moved.ts';
 import { noteSlots, slotOf } from '../state/slots.ts';
 import type { BoundResource } from './resource.ts';
 
@@ -20,7 +20,7 @@ export async function compareSides(
   const { database, name } = resource;
   // While both sides hold records of their own, a mark says that new has changed or deleted the record since: it wins, and
   // the way back brings legacy after it (M7). Everywhere else it says that the key is being written.
-  const marks = (await isPartial(database, name)) ? 'equal' : 'in-motion';
+  const marks = (await partialGeneration(database, name)) === null ? 'in-motion' : 'equal';
   const verdicts = new Map<Key, Verdict>(keys.map((key) => [key, marks]));
   const slotsBefore = await noteSlots(database, name, keys);
   const marked = await markedKeys(database, name, keys);

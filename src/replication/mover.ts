@@ -115,12 +115,14 @@ async function moveChunk(
       if (!(await moveWithin(sql, resource, moved, generation, { passed: true }))) throw turned(resource);
       await notePassed(sql, { resource: resource.name, generation }, keys);
       await noteFates(sql, resource, keys, refused);
+      reach('move.before-commit');
       // Another process has the job: it does this chunk once more, and finds it done.
       return holder === null || (await saveBackfill(sql, holder, next));
     });
     Object.assign(progress, next);
     return kept;
   };
+  reach('move.read');
   try {
     return await close([], records);
   } catch (error) {

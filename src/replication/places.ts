@@ -16,6 +16,8 @@ export interface WritePlace {
   /** `only`: a record that does not hold it is not there. */
   update(key: Key, changes: PublicRecord, only?: FieldValue | null): Promise<PublicRecord | null>;
   remove(key: Key, only?: FieldValue | null): Promise<boolean>;
+  /** Which of these keys a create may not have although new has no such record; left out: none. */
+  refuseTaken?(keys: readonly Key[]): Promise<Map<Key, BanyanError>>;
 }
 
 /** What both joined places share: creates go to new, and not under an id that legacy has (M4). */
@@ -32,20 +34,23 @@ abstract class JoinedPlace implements WritePlace {
   async insert(record: PublicRecord, keyIsNew = false): Promise<PublicRecord> {
     const { mapping } = this.resource;
     this.side = 'new';
-    if (!keyIsNew && mapping.keys.every(({ name }) => record[name] !== undefined)) {
-      await this.refuseTaken(mapping.keyOf(record));
-    }
+    const key = keyIsNew ? null : mapping.keyGiven(record);
+    const [refused] = key === null ? [] : (await this.refuseTaken([key])).values();
+    if (refused) throw refused;
     return await this.resource.new.insert(record);
   }
 
   /** M4: new's own constraint knows its records only. Nobody creates in legacy here, so there is nothing to race with. */
-  private async refuseTaken(key: Key): Promise<void> {
-    const taken = await takenOver(this.resource.database, this.generation, [key]);
-    if (taken.has(key) || !(await this.resource.legacy.get([key])).has(key)) return;
-    const { name, mapping } = this.resource;
-    throw new BanyanError('duplicate', `${name} already has a record "${key}"`, {
-      details: { field: mapping.keyField },
-    });
+  async refuseTaken(keys: readonly Key[]): Promise<Map<Key, BanyanError>> {
+    const { name, mapping, database, legacy } = this.resource;
+    const taken = await takenOver(database, this.generation, keys);
+    const open = keys.filter((key) => !taken.has(key));
+    const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
+    const error = (key: Key) =>
+      new BanyanError('duplicate', `${name} already has a record "${key}"`, {
+        details: { field: mapping.keyField },
+      });
+    return new Map([...there.keys()].map((key) => [key, error(key)]));
   }
 
   async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {

@@ -3,7 +3,9 @@ import type { Key } from '../domain/words.ts';
 import { resetComparisons } from '../state/comparisons.ts';
 import { markedKeys, markForRepair } from '../state/journal.ts';
 import { openDifferences, settle } from '../state/ledger.ts';
+import { partialGeneration } from '../state/moved.ts';
 import { compareSides } from './compare.ts';
+import { moveKeys } from './move.ts';
 import type { BoundResource } from './resource.ts';
 
 export interface RepairResult {
@@ -16,7 +18,7 @@ export interface RepairResult {
 const BATCH = 500;
 
 /**
- * Marks the keys of the ledger's open differences; the sync brings them to the primary's state like any other mark.
+ * Marks the keys of the ledger's open differences, or moves them; the sync brings them to the primary's state like any other mark.
  * `work` is called while marks are left, for a process that has to do the syncs itself. `patience` in ms.
  */
 export async function repair(
@@ -35,14 +37,30 @@ export async function repair(
       return result;
     }
     for (const key of keys) seen.add(key);
-    await markForRepair(database, name, keys);
     const until = performance.now() + patience;
-    await synced(resource, keys, work, until);
+    await mend(resource, keys, work, until);
     const equal = await equalAtRest(resource, keys, until);
     await settle(database, name, { keys: [...equal] }, 'repair');
     result.repaired.push(...equal);
     result.left.push(...keys.filter((key) => !equal.has(key)));
   }
+}
+
+async function mend(
+  resource: BoundResource,
+  keys: readonly Key[],
+  work: (keys: readonly Key[]) => Promise<void>,
+  until: number,
+): Promise<void> {
+  const { database, name } = resource;
+  const generation = await partialGeneration(database, name);
+  if (generation === null) {
+    await markForRepair(database, name, keys);
+    return await synced(resource, keys, work, until);
+  }
+  // Both sides hold records of their own: what new lacks is moved; what it has wins, and the way back takes it along (M7).
+  await moveKeys(resource, keys, generation);
+  await markForRepair(database, name, [...(await resource.new.get(keys)).keys()]);
 }
 
 async function synced(

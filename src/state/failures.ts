@@ -152,11 +152,16 @@ export interface FailureCounts {
   byCode: Record<string, number>;
 }
 
-export async function countFailures(sql: Sql, resource: ResourceName): Promise<FailureCounts> {
+/** `target`: only of what this side refuses. */
+export async function countFailures(
+  sql: Sql,
+  resource: ResourceName,
+  target: Side | null = null,
+): Promise<FailureCounts> {
   const { rows } = await sql.query<{ code: string; dead: boolean; n: string }>(
     `SELECT code, dead_at IS NOT NULL AS dead, count(*)::text AS n FROM banyan.failure AS f
-     WHERE resource = $1 AND ${ALIVE} GROUP BY 1, 2 ORDER BY 1`,
-    [resource],
+     WHERE resource = $1 AND ($2::text IS NULL OR target = $2) AND ${ALIVE} GROUP BY 1, 2 ORDER BY 1`,
+    [resource, target],
   );
   const counts: FailureCounts = { backingOff: 0, dead: 0, byCode: {} };
   for (const { code, dead, n } of rows) {

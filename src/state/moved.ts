@@ -140,13 +140,13 @@ export async function deletedInNew(
   return new Set(rows.map(({ key }) => key));
 }
 
-/** Whether each side holds records that the other lacks, by the control database. */
-export async function isPartial(sql: Sql, resource: ResourceName): Promise<boolean> {
-  const { rows } = await sql.query(
-    'SELECT 1 FROM banyan.resource WHERE name = $1 AND mode = ANY($2::text[])',
+/** The generation of a resource of which each side holds records that the other lacks; null: it is in another mode. */
+export async function partialGeneration(sql: Sql, resource: ResourceName): Promise<number | null> {
+  const { rows } = await sql.query<{ generation: string }>(
+    'SELECT generation::text FROM banyan.resource WHERE name = $1 AND mode = ANY($2::text[])',
     [resource, PARTIAL_MODES],
   );
-  return rows.length > 0;
+  return rows[0] ? Number(rows[0].generation) : null;
 }
 
 /** How far the mover is, in one snapshot with whatever else is read in the transaction. */

@@ -1,4 +1,5 @@
 import type { Failpoint } from '../../src/observability/failpoints.ts';
+import { MODES } from '../../src/domain/modes.ts';
 import type { Mode } from '../../src/domain/words.ts';
 import type { Teardown } from '../harness/postgres.ts';
 import { until } from '../harness/wait.ts';
@@ -32,6 +33,14 @@ export const STEPS = {
     'sync.sent',
     'sync.settled',
     'idempotency.done',
+  ],
+  towardsMerged: [
+    'switch.acked',
+    'move.read',
+    'move.before-commit',
+    'backfill.chunk',
+    'sync.leased',
+    'sync.sent',
   ],
 } as const satisfies Record<string, readonly Failpoint[]>;
 
@@ -77,7 +86,7 @@ export async function openKilling(t: Teardown): Promise<Killing> {
     goOn: async (mode) => {
       await place.start();
       await place.operator.whenIn(mode);
-      await place.operator.whenFilled();
+      if (MODES[mode].backfill) await place.operator.whenFilled();
       await writesGoOn(load);
       return await atRest(place, load, mode);
     },

@@ -11,6 +11,7 @@ import { moveAll } from '../../src/replication/mover.ts';
 import { moveKeys } from '../../src/replication/move.ts';
 import { readMerged } from '../../src/replication/places.ts';
 import { push } from '../../src/replication/push.ts';
+import { repair } from '../../src/replication/repair.ts';
 import { verify } from '../../src/replication/verify.ts';
 import { interrupted, Interrupts } from '../harness/interrupts.ts';
 import {
@@ -235,8 +236,13 @@ t.test('verify in merged: what new changed since is no difference, what was not 
   await remove(replica, deleted);
   await create(replica, null, 'created');
   t.match(await verify(companies, { generation: await generation() }), { differences: 1, unsettled: 0 });
-  await move();
+  const repaired = await repair(companies, { work: async () => {}, patience: 5_000 });
+  t.same(repaired, { repaired: [unmoved], left: [] }, 'and repair moves it');
   t.match(await verify(companies, { generation: await generation() }), { differences: 0, unsettled: 0 });
+  await place.legacy.put(unmoved, 'written beside the gateway');
+  t.match(await verify(companies, { generation: await generation() }), { differences: 1 });
+  await repair(companies, { work: async () => {}, patience: 5_000 });
+  t.match(await verify(companies, { generation: await generation() }), { differences: 0 }, 'new wins');
 });
 
 /** What a process does beside requests: takes new states, and works off marks where they do not rest. */

@@ -64,7 +64,7 @@ export const run: CommandModule['run'] = async (invocation, [name = '']) =>
 function refuseUnsynced({ resource, mode, stage }: ResourceState): void {
   if (stage !== 'open')
     throw new BanyanError('switch-refused', `${resource} is being switched; repair it when that is over`);
-  if (!MODES[mode].syncs) {
+  if (!MODES[mode].syncs && MODES[mode].backfill !== 'move') {
     throw new BanyanError(
       'switch-refused',
       `${resource} is in mode ${mode}, where syncs rest; "banyan rollback ${resource}" first`,

@@ -1,3 +1,4 @@
+import { MODES } from '../../domain/modes.ts';
 import { countFailures } from '../../state/failures.ts';
 import type { Guard } from './guard.ts';
 
@@ -17,8 +18,10 @@ export const deadLetters: Guard = {
     'merged>legacy',
     'merged>new',
   ],
-  async check({ database, resource }) {
-    const { backingOff, dead, byCode } = await countFailures(database, resource.name);
+  async check({ database, resource, step }) {
+    // What new has refused stays legacy's on a way back from where both sides hold records.
+    const target = MODES[step.from].partial && step.direction === 'down' ? 'legacy' : null;
+    const { backingOff, dead, byCode } = await countFailures(database, resource.name, target);
     if (backingOff + dead === 0) return null;
     const codes = Object.entries(byCode).map(([code, n]) => `${n} ${code}`);
     const reasons = [
