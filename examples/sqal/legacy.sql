@@ -24,6 +24,7 @@ CREATE TABLE sensor_data (
   humidity numeric(5,2),
   quality text NOT NULL DEFAULT 'unknown',
   spectrum jsonb,
+  remark text,
   -- Added later, for the models; the first clients know nothing of them.
   ml_features jsonb,
   ml_score double precision,

@@ -8,6 +8,7 @@ CREATE TABLE "sensor_samples" (
     "humidity" DECIMAL(5,2),
     "quality" VARCHAR(20) NOT NULL DEFAULT 'unknown',
     "spectrum" JSONB,
+    "remark" TEXT,
     "features" JSONB,
     "score" DOUBLE PRECISION,
     "explanation" JSONB,
