@@ -137,6 +137,6 @@ export class PostgresDialect extends Dialect {
   async advanceSequence(past: Key | null): Promise<void> {
     const table = quoteTable(this.spec.name);
     for (const { name, type } of this.spec.keys)
-      if (type === 'int') await this.#sql.query(advanceSequenceText(table, quote(name)), [table, name, null]);
+      if (type === 'int') await this.#sql.query(advanceSequenceText(table, quote(name)), [table, name, past]);
   }
 }
