@@ -50,7 +50,7 @@ t.test(
     t.equal(
       formatProblem(mode, '/srv/erp'),
       'routes.config.yaml:49:11  resources.services.mode: found "shaddow"; ' +
-        'expected one of legacy, dual-write, shadow, live, new; did you mean "shadow"?',
+        'expected one of legacy, dual-write, shadow, live, new, split, merged; did you mean "shadow"?',
     );
     t.match(formatProblem(mode, '/elsewhere'), /^\/srv\/erp\/routes\.config\.yaml:49:11 /);
     t.end();
