@@ -29,6 +29,8 @@ const products: Subject = {
     name: group,
     price: 19.9,
     stock: version,
+    // A file has no moment of its own for a new record.
+    createdAt: '2026-05-06T07:08:09.123Z',
     description: `version ${version} – "é, 'quoted', 🌳"`,
   }),
 };
