@@ -59,8 +59,13 @@ async function mend(
     return await synced(resource, keys, work, until);
   }
   // Both sides hold records of their own: what new lacks is moved; what it has wins, and the way back takes it along (M7).
-  await moveKeys(resource, keys, generation);
-  await markForRepair(database, name, [...(await resource.new.get(keys)).keys()]);
+  const there = await resource.new.get(keys);
+  await moveKeys(
+    resource,
+    keys.filter((key) => !there.has(key)),
+    generation,
+  );
+  await markForRepair(database, name, [...there.keys()]);
 }
 
 async function synced(
