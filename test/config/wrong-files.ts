@@ -590,6 +590,22 @@ export const WRONG_FILES: readonly WrongFile[] = [
     suggestion: '"siret"',
   },
   {
+    name: 'an unknown field of statistics',
+    edit: ['filters: [email, siret, status]', 'filters: [email, siret, status]\n      statistics: [revenu]'],
+    at: [36, 20],
+    found: '"revenu"',
+    expected: 'a field of the model Client: id, name, email, phone, siret, status,',
+    suggestion: '"revenue"',
+  },
+  {
+    name: 'a mode that there is not, near one that there is',
+    edit: ['mode: shadow', 'mode: merge'],
+    at: [49, 11],
+    found: '"merge"',
+    expected: 'one of legacy, dual-write, shadow, live, new, split, merged',
+    suggestion: '"merged"',
+  },
+  {
     name: 'a default sort that is not sortable',
     edit: ['defaultSort: -createdAt', 'defaultSort: -created_at'],
     at: [37, 20],
