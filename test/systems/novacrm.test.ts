@@ -1,15 +1,16 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SignJWT } from 'jose';
-import t, { type Test } from 'tap';
-import { localEngine } from '../../examples/novacrm/compliance/engine.ts';
+import t from 'tap';
+import { localEngine, type ComplianceEngine } from '../../examples/novacrm/compliance/engine.ts';
 import { schemaDifference } from '../../src/stores/prisma/migrate.ts';
 import { modeOf, moveByFile, ROAD_BACK, ROAD_UP, send } from '../harness/api.ts';
 import { startGateway, type GatewayProcess } from '../harness/gateway.ts';
-import { ROOT } from '../harness/postgres.ts';
+import { ROOT, type Teardown } from '../harness/postgres.ts';
 import { until } from '../harness/wait.ts';
 import { startLoad } from '../load/load.ts';
 import { versionsOf } from '../load/subjects.ts';
+import { compileClients } from './novacrm/client.ts';
 import {
   bearer,
   FOLDER,
@@ -31,13 +32,19 @@ interface Running extends NovaCrm {
 }
 
 async function start(
-  t: Test,
+  t: Teardown,
   options: { scale?: number; env?: Record<string, string> } = {},
 ): Promise<Running> {
   const crm = await startNovaCrm(t, options);
   const gateway = await startGateway(t, { config: crm.config, env: { ...crm.env, ...options.env } });
   return { ...crm, gateway, admin: await bearer('admin') };
 }
+
+/** What the compliance service runs; a test may give it another engine. */
+let engine: ComplianceEngine = localEngine;
+const service = await startCompliance(t, { check: (request) => engine.check(request) });
+/** One gateway for all lines but the long roads. */
+const shared = await start(t, { scale: 0.02, env: { COMPLIANCE_URL: service.url } });
 
 let serial = 0;
 
@@ -95,21 +102,24 @@ function pathOf(resource: Resource, record: Record<string, unknown>): string {
   return `/api/v1/${resource}/${id}`;
 }
 
-t.test(
-  'N1, N2: routes by domain under /api/v1, an OpenAPI document of them, and a page for it',
-  async (t) => {
-    const { gateway } = await start(t);
-    const document = (await send(gateway.url, 'GET', '/openapi.json')).body;
-    for (const resource of RESOURCES) {
-      t.ok(document.paths[`/api/v1/${resource}`]?.post, `${resource} can be created`);
-      t.ok(document.paths[`/api/v1/${resource}/{id}`]?.get, `${resource} can be read`);
-    }
-    t.ok(document.paths['/api/v1/compliance/checks']?.post, 'operations too');
-    t.match(document.components.securitySchemes, { token: { type: String } });
-    const page = await fetch(`${gateway.url}/docs`);
-    t.match([page.status, page.headers.get('content-type')], [200, /html/]);
-  },
-);
+t.test('N1: routes by domain under /api/v1, an OpenAPI document of them, and a page for it', async (t) => {
+  const { gateway } = shared;
+  const document = (await send(gateway.url, 'GET', '/openapi.json')).body;
+  for (const resource of RESOURCES) {
+    t.ok(document.paths[`/api/v1/${resource}`]?.post, `${resource} can be created`);
+    t.ok(document.paths[`/api/v1/${resource}/{id}`]?.get, `${resource} can be read`);
+  }
+  t.ok(document.paths['/api/v1/compliance/checks']?.post, 'operations too');
+  t.match(document.components.securitySchemes, { token: { type: String } });
+  const page = await fetch(`${gateway.url}/docs`);
+  t.match([page.status, page.headers.get('content-type')], [200, /html/]);
+});
+
+t.test('N2: types for the front end are made from that document, and compile a client', async (t) => {
+  const { right, wrong } = await compileClients(t, shared);
+  t.same(right, []);
+  t.equal(wrong.length, 3, 'each wrong call is refused');
+});
 
 t.test(
   'N3: every resource moves from SQLite to Postgres and back, and answers the same at every step',
@@ -282,7 +292,7 @@ t.test('N3: under load, the whole road up and down loses nothing', async (t) => 
 t.test(
   'N3: the view is read and not written, and its resource cannot be moved to a side that decides',
   async (t) => {
-    const crm = await start(t, { scale: 0.02 });
+    const crm = shared;
     const { gateway, admin } = crm;
     const { body } = await send(gateway.url, 'GET', '/api/v1/pipeline', undefined, admin);
     t.ok(JSON.stringify(body).includes('in negotiation'));
@@ -329,8 +339,7 @@ const CHECK = { country: 'FR', amount: '250000.00', consent: false };
 t.test(
   'N4: the compliance engine moves from a module to a service, compared before, without a change of the API',
   async (t) => {
-    const service = await startCompliance(t);
-    const crm = await start(t, { env: { COMPLIANCE_URL: service.url } });
+    const crm = shared;
     const ask = async (body: unknown = CHECK) =>
       await send(crm.gateway.url, 'POST', '/api/v1/compliance/checks', body, crm.admin);
     const local = await ask();
@@ -365,10 +374,9 @@ t.test(
 );
 
 t.test('N4: where the two engines differ, the comparison says so before the switch', async (t) => {
-  const service = await startCompliance(t, {
-    check: async (request) => ({ ...(await localEngine.check(request)), verdict: 'pass' }),
-  });
-  const crm = await start(t, { env: { COMPLIANCE_URL: service.url } });
+  engine = { check: async (request) => ({ ...(await localEngine.check(request)), verdict: 'pass' }) };
+  t.teardown(() => (engine = localEngine));
+  const crm = shared;
   await crm.config.write(crm.config.text.replace(/(method: POST\n {4}mode: )\w+/, '$1shadow'));
   await until(
     async () => {
@@ -384,7 +392,7 @@ t.test('N4: where the two engines differ, the comparison says so before the swit
 });
 
 t.test('N5: tokens, roles, scopes and CORS', async (t) => {
-  const { gateway, admin } = await start(t);
+  const { gateway, admin } = shared;
   const [viewer, sales] = [await bearer('viewer'), await bearer('sales')];
   const asked = async (method: string, path: string, headers: Record<string, string>, body?: unknown) =>
     (await send(gateway.url, method, path, body, headers)).status;
@@ -433,7 +441,7 @@ t.test('N5: tokens, roles, scopes and CORS', async (t) => {
 });
 
 t.test('N7: health, metrics and structured logs', async (t) => {
-  const { gateway, admin } = await start(t);
+  const { gateway, admin } = shared;
   await send(gateway.url, 'GET', '/api/v1/accounts', undefined, admin);
   const health = await send(gateway.url, 'GET', '/health');
   t.match(
