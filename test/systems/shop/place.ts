@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { FILES, makeData, writeData, type ShopData } from '../../../examples/shop/data.ts';
+import { type FILES, makeData, writeData, type ShopData } from '../../../examples/shop/data.ts';
 import { modeOf } from '../../harness/api.ts';
 import { configOf, type TestConfig } from '../../harness/gateway.ts';
 import { createDatabase, ROOT, type Teardown, type TestDatabase } from '../../harness/postgres.ts';
