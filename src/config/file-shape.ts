@@ -32,6 +32,7 @@ export interface ConfigFile {
     probes?: boolean;
   };
   upstream?: string;
+  upstreamBreaker?: { failures?: number; rest?: string };
   control?: string;
   auth?: AuthInFile;
   stores: Record<string, StoreInFile>;

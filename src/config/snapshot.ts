@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import type {
+  BreakerSettings,
   FieldSettings,
   MessageSchemas,
   QuerySettings,
@@ -28,6 +29,7 @@ export function toSnapshot(
     hash,
     server: serverSettings(config.server),
     upstream: config.upstream ?? null,
+    upstreamBreaker: breakerSettings(config.upstreamBreaker),
     stores: mapValues(config.stores, (store) => storeSettings(store, absolute)),
     control,
     auth: authSettings(config.auth),
@@ -92,11 +94,15 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
 
 function resilience({ retry, breaker }: StoreInFile): Pick<StoreSettings, 'retry' | 'breaker'> {
   const attempts = { ...DEFAULTS.store.retry, ...retry };
-  const limit = { ...DEFAULTS.store.breaker, ...breaker };
   return {
     retry: retry ? { attempts: attempts.attempts, pause: milliseconds(attempts.pause) } : null,
-    breaker: breaker ? { failures: limit.failures, rest: milliseconds(limit.rest) } : null,
+    breaker: breakerSettings(breaker),
   };
+}
+
+function breakerSettings(given: StoreInFile['breaker']): BreakerSettings | null {
+  const limit = { ...DEFAULTS.store.breaker, ...given };
+  return given ? { failures: limit.failures, rest: milliseconds(limit.rest) } : null;
 }
 
 function resourceSettings(

@@ -16,6 +16,8 @@ export interface Snapshot {
   server: ServerSettings;
   /** Base URL that takes what no resource names; null: answer 404. */
   upstream: string | null;
+  /** When the upstream is left alone; null: never. */
+  upstreamBreaker: BreakerSettings | null;
   stores: Readonly<Record<string, StoreSettings>>;
   /** Name of the `prisma` store that holds the control schema; the only one of that kind unless named. */
   control: string;

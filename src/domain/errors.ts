@@ -270,6 +270,12 @@ export const ERRORS = {
     remedy: 'Try again.',
     retryAfter: 1,
   },
+  'upstream-resting': {
+    status: 503,
+    title: 'The legacy upstream has failed too often and is left alone for a moment; nothing was passed on.',
+    remedy: 'Try again later; operators: check "upstream" in routes.config.yaml.',
+    retryAfter: 1,
+  },
   'operation-closed': {
     status: 409,
     title: 'This operation is not available on the side where its resources live now.',

@@ -1,12 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import proxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { BreakerSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { sendError } from './resource-routes.ts';
+import { UpstreamBreaker } from './upstream-breaker.ts';
 
 export interface ForwardOptions {
   /** Base URL; null: answer 404. Asked per request: a new configuration moves it between two requests. */
   upstream: () => string | null;
+  /** When it is left alone; null or left out: never. */
+  breaker?: () => BreakerSettings | null;
   constraints: Record<string, string>;
   patience?: UpstreamPatience;
 }
@@ -31,7 +35,8 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'transfer-en
  * no parsing.
  */
 export async function forwardRoutes(app: FastifyInstance, options: ForwardOptions): Promise<void> {
-  const { upstream, constraints, patience = PATIENCE } = options;
+  const { upstream, constraints, breaker = () => null, patience = PATIENCE } = options;
+  const upstreamBreaker = new UpstreamBreaker();
   app.setErrorHandler((error, request, reply) => refuse(reply, refusal(error), request));
   app.addHook('onRequest', (request, _reply, done) => {
     hideType(request);
@@ -58,10 +63,12 @@ export async function forwardRoutes(app: FastifyInstance, options: ForwardOption
     destroyAgent: true,
     disableRequestLogging: true,
     internalRewriteLocationHeader: false,
-    preHandler: (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
       const problem = upstream() === null ? noRoute(request) : unsendable(request);
-      if (problem) refuse(reply, problem, request);
-      else done();
+      const refused = problem ?? (await upstreamBreaker.admit(breaker(), reply));
+      if (!refused) return;
+      refuse(reply, refused, request);
+      return reply;
     },
     preRewrite: (target: string) => basePath(upstream()) + target,
     replyOptions: {
@@ -71,6 +78,7 @@ export async function forwardRoutes(app: FastifyInstance, options: ForwardOption
       rewriteRequestHeaders: requestHeaders,
       rewriteHeaders: (headers: IncomingHttpHeaders) => without(headers, HOP_BY_HOP),
       onError: (reply: FastifyReply, { error }: { error: Error & { code?: string } }) => {
+        UpstreamBreaker.failed(reply, error);
         const code = TIMEOUTS.has(error.code ?? '') ? 'upstream-timeout' : 'upstream-unreachable';
         refuse(reply, new BanyanError(code, undefined, { cause: error }), reply.request);
       },

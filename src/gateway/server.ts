@@ -84,6 +84,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   await app.register(async (scope) => {
     await forwardRoutes(scope, {
       upstream: () => options.matcher().snapshot.upstream,
+      breaker: () => options.matcher().snapshot.upstreamBreaker ?? null,
       constraints: { banyan: 'forward' },
       patience: options.upstreamPatience,
     });

@@ -4,8 +4,12 @@ import { createGateway } from '../../src/gateway/server.ts';
 import type { Teardown } from '../harness/postgres.ts';
 
 /** The gateway's HTTP server without a resource; its upstream may be silent for a moment only. */
-export async function startBareGateway(t: Teardown, upstream: string): Promise<string> {
-  const matcher = new Matcher({ upstream, operations: [] } as unknown as Snapshot, []);
+export async function startBareGateway(
+  t: Teardown,
+  upstream: string,
+  settings: Partial<Snapshot> = {},
+): Promise<string> {
+  const matcher = new Matcher({ upstream, operations: [], ...settings } as unknown as Snapshot, []);
   const app = await createGateway({
     server: { bodyLimit: 1_000, logLevel: 'silent' } as Snapshot['server'],
     matcher: () => matcher,
