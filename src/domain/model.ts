@@ -1,3 +1,5 @@
+import type { Value } from './values.ts';
+
 /** Types of a field, in the public shape and in every store. */
 export type ValueType =
   | 'text'
@@ -36,6 +38,8 @@ export interface FieldSpec {
   nullable: boolean;
   /** The store fills it in when a create leaves it out. */
   hasDefault: boolean;
+  /** What that is, for sides whose store has no defaults: a value, or the present moment; left out: the store's secret. */
+  preset?: { value: Value } | 'now';
   /** Set to the present moment at every write (`@updatedAt`). */
   touched: boolean;
   /** Set from the caller's token: nobody has to give it. */

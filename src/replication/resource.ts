@@ -96,13 +96,26 @@ export class RecordSide {
   }
 
   async insert(record: PublicRecord): Promise<PublicRecord> {
-    const [keyed] = (await this.keyed([record])) as [PublicRecord];
+    const [keyed] = (await this.keyed([this.completeNew(record)])) as [PublicRecord];
     return this.mapping.toRecord(this.side, await this.table.insert(this.mapping.toRow(this.side, keyed)));
+  }
+
+  /** Where the store has no defaults, a new record gets the model's, so that the other side takes it. */
+  private completeNew(record: PublicRecord): PublicRecord {
+    if (this.store.capabilities.defaults !== false) return record;
+    const presets = this.mapping.fields.filter(
+      ({ name, preset }) => preset !== undefined && record[name] === undefined,
+    );
+    if (presets.length === 0) return record;
+    const now = new Date().toISOString();
+    const values = presets.map(({ name, preset }) => [name, preset === 'now' ? now : preset?.value]);
+    return { ...record, ...(Object.fromEntries(values) as PublicRecord) };
   }
 
   /** Creates records; what became of each, in their order. */
   async insertMany(records: readonly PublicRecord[], options: InsertManyOptions): Promise<CreateOutcome[]> {
-    const rows = (await this.keyed(records)).map((record) => this.mapping.toRow(this.side, record));
+    const complete = records.map((record) => this.completeNew(record));
+    const rows = (await this.keyed(complete)).map((record) => this.mapping.toRow(this.side, record));
     const outcomes = await insertMany(this.table, rows, options);
     return outcomes.map((outcome) =>
       'error' in outcome ? outcome : { record: this.mapping.toRecord(this.side, outcome.row) },

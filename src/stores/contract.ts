@@ -45,6 +45,8 @@ export interface Capabilities {
   assignsKeys: 'gateway-or-store' | 'store-only';
   /** Whether `insertMany` can do all or none. Left out: it cannot. */
   atomicInserts?: boolean;
+  /** Whether an insert's missing columns take defaults of the store's own. Left out: they do. */
+  defaults?: boolean;
   /** Whether a sequence can be set past the highest key (D3). */
   sequences: boolean;
   /** Whether the real columns can be read (`Table.describe`). */

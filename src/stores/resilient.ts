@@ -41,7 +41,6 @@ const BREAKER = {
 export class ResilientStore implements Store {
   readonly name: string;
   readonly kind: StoreKind;
-  readonly capabilities: Capabilities;
   readonly database: Database | null;
   readonly #store: Store;
   readonly #counter = new StoreCounter();
@@ -52,11 +51,15 @@ export class ResilientStore implements Store {
     this.#store = store;
     this.name = store.name;
     this.kind = store.kind;
-    this.capabilities = store.capabilities;
     this.database = store.database;
     this.#breaker = breaker ? breakerOf(store.name, breaker, notice) : null;
     this.#retry = again ? retryOf(again) : null;
     this.#retry?.onRetry(() => (this.#counter.retries += 1));
+  }
+
+  /** Some are known only once a server has answered. */
+  get capabilities(): Capabilities {
+    return this.#store.capabilities;
   }
 
   get figures(): StoreFigures {

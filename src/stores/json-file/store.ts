@@ -33,6 +33,7 @@ export class JsonFileStore implements Store {
     describesTables: false,
     paths: true,
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
+    defaults: false,
     compositeKeys: true,
     conditionalWrites: true,
     bytewiseText: true,

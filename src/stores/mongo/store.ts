@@ -24,6 +24,7 @@ export class MongoStore implements Store {
       filterOperators: ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains'],
       exactCount: true,
       assignsKeys: 'gateway-or-store',
+      defaults: false,
       sequences: false,
       describesTables: true,
       paths: true,

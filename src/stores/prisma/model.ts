@@ -4,6 +4,7 @@ import type { getDMMF } from '@prisma/get-dmmf';
 import { BanyanError } from '../../domain/errors.ts';
 import type { KeyPart } from '../../domain/keys.ts';
 import type { FieldSpec, KeyType, ModelSpec, ReferenceSpec, ValueType } from '../../domain/model.ts';
+import { canonicalTimestamp, exactNumber, parseJson, type Value } from '../../domain/values.ts';
 
 type Datamodel = Extract<ReturnType<typeof getDMMF>, { datamodel: unknown }>['datamodel'];
 type Model = Datamodel['models'][number];
@@ -119,6 +120,7 @@ function fieldSpec(field: Field, enums: ReadonlyMap<string, string[]>): FieldSpe
     list: field.isList,
     nullable: !field.isRequired,
     hasDefault: field.hasDefaultValue && !CLIENT_DEFAULTS.has(defaultFunction(field) ?? ''),
+    ...presetOf(field, type),
     touched: field.isUpdatedAt === true,
     maxLength: /^(Var)?Char$/.test(native) && first ? first : null,
     precision: type === 'decimal' ? (first ? { digits: first, scale: second ?? 0 } : PLAIN_DECIMAL) : null,
@@ -134,6 +136,35 @@ function valueType(field: Field): ValueType {
 function defaultFunction(field: Field): string | null {
   const value = field.default;
   return typeof value === 'object' && value !== null && 'name' in value ? value.name : null;
+}
+
+/** What a create that leaves the field out gets, where the schema says it in words that hold outside the database. */
+function presetOf(field: Field, type: ValueType): Pick<FieldSpec, 'preset'> {
+  if (defaultFunction(field) === 'now') return { preset: 'now' };
+  const given = field.default as unknown;
+  if (!field.hasDefaultValue || defaultFunction(field) !== null || field.kind === 'enum')
+    return enumPreset(field);
+  const values = (Array.isArray(given) ? given : [given]).map((item) => presetValue(item, type));
+  if (values.includes(undefined)) return {};
+  return { preset: { value: field.isList ? (values as Value[]) : (values[0] as Value) } };
+}
+
+/** An enumeration's default is the name in the schema; the database may have another one. */
+function enumPreset(field: Field): Pick<FieldSpec, 'preset'> {
+  if (field.kind !== 'enum' || typeof field.default !== 'string') return {};
+  return { preset: { value: field.default } };
+}
+
+const NUMERIC: readonly ValueType[] = ['int', 'bigint', 'decimal', 'float'];
+
+function presetValue(given: unknown, type: ValueType): Value | undefined {
+  if (typeof given === 'boolean') return given;
+  if (typeof given !== 'string' && typeof given !== 'number') return undefined;
+  const text = String(given);
+  if (NUMERIC.includes(type)) return exactNumber(text);
+  if (type === 'json') return parseJson(text);
+  if (type === 'timestamp') return canonicalTimestamp(text) ?? undefined;
+  return type === 'bytes' ? undefined : text;
 }
 
 /** A relation whose one field holds the id of the other model; any other says nothing about keys. */
