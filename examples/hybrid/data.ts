@@ -7,6 +7,8 @@ export interface DataOptions {
   /** Orders; there are half as many clients and products, and as many transactions. */
   orders: number;
   seed: number;
+  /** Which collections; left out: all. */
+  only?: readonly Kind[];
 }
 
 const NAMES = ['Ada', 'Élodie', 'Zoë', 'Łukasz', 'Noor', 'Íñigo', 'Bo', 'Chloé', 'Søren', 'Yuki'];
@@ -20,7 +22,7 @@ const BEGIN = Date.UTC(2025, 0, 1);
 type Kind = 'clients' | 'products' | 'orders' | 'transactions' | 'reports' | 'decisions' | 'goals';
 
 /** Documents of the back office by collection, in the order of their ids; the same seed gives the same ones. */
-export function makeData({ orders: count, seed }: DataOptions): Record<Kind, Document[]> {
+export function makeData({ orders: count, seed, only }: DataOptions): Record<Kind, Document[]> {
   const random = generator(seed);
   const below = (limit: number) => Math.floor(random() * limit);
   const pick = <T>(items: readonly T[]) => items[below(items.length)] as T;
@@ -33,8 +35,9 @@ export function makeData({ orders: count, seed }: DataOptions): Record<Kind, Doc
   });
   const many = (length: number, make: (index: number) => Document) =>
     Array.from({ length }, (_, index) => make(index));
+  const wanted = (kind: Kind, length: number) => (!only || only.includes(kind) ? length : 0);
   const money = (cents: number) => Decimal128.fromString((cents / 100).toFixed(2));
-  const clients = many(half, (index) => ({
+  const clients = many(wanted('clients', half), (index) => ({
     ...owned('clients', index),
     name: `${pick(NAMES)} ${index}`,
     email: `client${index}@example.com`,
@@ -46,7 +49,7 @@ export function makeData({ orders: count, seed }: DataOptions): Record<Kind, Doc
     // A field that nothing is mapped to: what old programs left behind stays.
     ...(index % 5 ? {} : { legacyScore: index }),
   }));
-  const products = many(half, (index) => ({
+  const products = many(wanted('products', half), (index) => ({
     ...owned('products', index),
     name: `${pick(THINGS)} ${index}`,
     sku: `SKU-${index}`,
@@ -54,7 +57,7 @@ export function makeData({ orders: count, seed }: DataOptions): Record<Kind, Doc
     stock: below(50),
     ...(index % 2 ? { attributes: { colour: 'natural', checkedAt: new Date(BEGIN + index) } } : {}),
   }));
-  const orders = many(count, (index) => {
+  const orders = many(wanted('orders', count), (index) => {
     const base = owned('orders', index);
     const mine = <T extends Document>(all: T[]) =>
       pick(all.filter(({ workspaceId }) => workspaceId === base.workspaceId));
@@ -75,7 +78,7 @@ export function makeData({ orders: count, seed }: DataOptions): Record<Kind, Doc
       ...(index % 6 ? {} : { note: 'leave at the door' }),
     };
   });
-  const transactions = many(count, (index) => ({
+  const transactions = many(wanted('transactions', count), (index) => ({
     ...owned('transactions', index),
     orderId: orders[index]?._id as ObjectId,
     amount: orders[index]?.total as Decimal128,
