@@ -20,9 +20,8 @@ export async function readRecord(
 ): Promise<{ record: PublicRecord; side: Route }> {
   const tenant = tenantOf(caller, runtime.resource);
   const { plan, state } = await planRead(runtime, 'detail');
-  const { found, side } = await ROUTES[plan.from].get(runtime.resource, key, state);
+  const { found: record, side } = await ROUTES[plan.from].get(runtime.resource, key, state);
   if (isSampled(plan)) runtime.comparer.readRecord(key);
-  const record = found;
   if (!record || !isWithin(tenant, record))
     throw new BanyanError('not-found', `${runtime.resource.name} has no record "${key}"`);
   refuseBroken(record);

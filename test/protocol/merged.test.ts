@@ -1,11 +1,10 @@
 import t from 'tap';
-import { GUARDS } from '../../src/control/guards/index.ts';
-import { Switching } from '../../src/control/switching.ts';
+
 import { NOBODY } from '../../src/domain/callers.ts';
 import { isBanyanError } from '../../src/domain/errors.ts';
-import { syncsNow } from '../../src/domain/modes.ts';
+
 import { runWrite } from '../../src/gateway/writes.ts';
-import type { Key, Mode } from '../../src/domain/words.ts';
+import type { Key } from '../../src/domain/words.ts';
 import { listLegacys } from '../../src/replication/merged-list.ts';
 import { moveAll } from '../../src/replication/mover.ts';
 import { moveKeys } from '../../src/replication/move.ts';
@@ -14,16 +13,7 @@ import { push } from '../../src/replication/push.ts';
 import { repair } from '../../src/replication/repair.ts';
 import { verify } from '../../src/replication/verify.ts';
 import { interrupted, Interrupts } from '../harness/interrupts.ts';
-import {
-  change,
-  create,
-  newKey,
-  openCoordinator,
-  openPlace,
-  openReplica,
-  remove,
-  type ReplicaSetup,
-} from './place.ts';
+import { change, create, newKey, openPlace, openReplica, remove } from './place.ts';
 
 const place = await openPlace(t);
 const { companies } = place;
@@ -243,129 +233,6 @@ t.test('verify in merged: what new changed since is no difference, what was not 
   t.match(await verify(companies, { generation: await generation() }), { differences: 1 });
   await repair(companies, { work: async () => {}, patience: 5_000 });
   t.match(await verify(companies, { generation: await generation() }), { differences: 0 }, 'new wins');
-});
-
-/** What a process does beside requests: takes new states, and works off marks where they do not rest. */
-function follow({ routes }: ReplicaSetup): () => void {
-  let last = Promise.resolve();
-  const look = async () => {
-    await routes.refresh();
-    const state = routes.state('companies');
-    const keys = (await place.marks()).map(({ key }) => key as Key);
-    if (state && syncsNow(state) && keys.length > 0) await push(companies, keys);
-  };
-  const timer = setInterval(() => (last = last.then(look, () => undefined)), 20);
-  return () => clearInterval(timer);
-}
-
-async function walk(to: Mode, onWait?: (reason: string) => void) {
-  const coordinator = openCoordinator(place);
-  const switching = new Switching(place.binding.database, coordinator, (name) =>
-    place.binding.resources.get(name),
-  );
-  const forced = new Map(GUARDS.map(({ name }) => [name, 'the test']));
-  forced.delete('marks-age');
-  const onProgress = (_state: unknown, waitsFor: string | null) => waitsFor && onWait?.(waitsFor);
-  return await switching.walk({
-    resource: 'companies',
-    to,
-    actor: 'test',
-    source: 'command',
-    forced,
-    onProgress,
-  });
-}
-
-t.test(
-  'M1: out of legacy and out of split a drain waits for every write that is under way without a mark',
-  async (t) => {
-    for (const [from, to] of [
-      ['legacy', 'merged'],
-      ['split', 'merged'],
-    ] as const) {
-      await place.reset(from);
-      const key = newKey();
-      await place.legacy.put(key, 'old');
-      const legacy = new Interrupts();
-      const held = legacy.stop('before', 'update');
-      const replica = await openReplica(place, 'a', { resource: interrupted(companies, { legacy }) });
-      const write = change(replica, key, { name: 'written' });
-      await held.reached;
-      const coordinator = openCoordinator(place);
-      await coordinator.begin(await place.state(), to, 'test');
-      await replica.routes.refresh();
-      t.match(
-        await coordinator.advance('companies'),
-        { waitsFor: /replica a to acknowledge/ },
-        `${from} to ${to}`,
-      );
-      held.go();
-      await write;
-      await replica.routes.refresh();
-      t.match(await coordinator.advance('companies'), { state: { stage: 'switch' } }, 'then it goes on');
-      await replica.routes.refresh();
-      t.match(await coordinator.advance('companies'), { state: { stage: 'open', mode: to } });
-      t.equal(await see(key), 'written');
-    }
-  },
-);
-
-t.test('M6, M7: the way back pushes what rests, and the next entry does not meet what is old', async (t) => {
-  await place.reset('merged');
-  const [kept, changed, deleted, made] = [newKey(), newKey(), newKey(), newKey()];
-  for (const key of [kept, changed, deleted]) await place.legacy.put(key, 'old');
-  const replica = await openReplica(place, 'a');
-  await change(replica, changed, { name: 'changed' });
-  await remove(replica, deleted);
-  await create(replica, made, 'made');
-  await move();
-  const stop = follow(replica);
-  t.match(await walk('legacy'), { mode: 'legacy', turnedRound: null });
-  stop();
-  const names = async () =>
-    await Promise.all([kept, changed, deleted, made].map((key) => place.legacy.name(key)));
-  t.same(await names(), ['old', 'changed', null, 'made']);
-  await place.legacy.put(kept, 'newer');
-  await place.legacy.remove(made);
-  const stopAgain = follow(replica);
-  t.match(await walk('merged'), { mode: 'merged' });
-  stopAgain();
-  t.same([await see(kept), await see(changed), await see(made)], ['newer', 'changed', undefined]);
-  t.equal(await place.new.name(kept), null, 'new is empty again');
-});
-
-t.test('the way from merged to split leads over legacy, so that legacy’s lists lack nothing', async (t) => {
-  await place.reset('merged');
-  const key = newKey();
-  const replica = await openReplica(place, 'a');
-  await create(replica, key, 'made');
-  const stop = follow(replica);
-  const { walked, mode } = await walk('split');
-  stop();
-  t.same(
-    [mode, ...walked.map(({ step }) => `${step.from}>${step.to}`)],
-    ['split', 'merged>legacy', 'legacy>split'],
-  );
-  t.equal(await place.legacy.name(key), 'made');
-});
-
-t.test('new has a way back to merged only where everything came over merged', async (t) => {
-  const guard = GUARDS.find(({ name }) => name === 'twins-known');
-  const refusal = async () =>
-    await guard?.check({
-      database: place.binding.database,
-      resource: companies,
-      state: await place.state(),
-      step: { from: 'new', to: 'merged', kind: 'plain', direction: 'down' },
-      stateOf: () => undefined,
-      parents: [],
-      children: [],
-    });
-  await place.reset('merged');
-  await place.legacy.put(newKey(), 'old');
-  t.match(await refusal(), { reason: /deleted ones would come back/ });
-  await move();
-  t.equal(await refusal(), null);
 });
 
 t.end();
