@@ -4,6 +4,7 @@ import { partText } from '../domain/keys.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { acceptKey } from '../mapping/accept.ts';
+import { referredIds } from '../mapping/references.ts';
 import { readRecord } from './reads.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
@@ -21,13 +22,14 @@ export async function refuseForeignParents(
   look: Look = isVisible,
 ): Promise<void> {
   for (const { field, resource } of runtime.resource.references) {
-    const id = partText(record[field]);
-    const parent = id === '' ? undefined : runtime.peer(resource);
+    const parent = runtime.peer(resource);
     if (!parent?.resource.settings.access.tenant) continue;
-    const key = acceptKey(parent.resource.mapping, id);
-    if (resource === runtime.resource.name && key !== null && key === own) continue;
-    if (key !== null && (await see?.(parent, key))) continue;
-    if (key === null || !(await look(parent, caller, key))) throw missing(field, resource);
+    for (const id of new Set(referredIds(record, field).map(partText))) {
+      const key = acceptKey(parent.resource.mapping, id);
+      if (resource === runtime.resource.name && key !== null && key === own) continue;
+      if (key !== null && (await see?.(parent, key))) continue;
+      if (key === null || !(await look(parent, caller, key))) throw missing(field, resource);
+    }
   }
 }
 

@@ -1,8 +1,9 @@
 import { isBanyanError, isPassing } from '../domain/errors.ts';
 import { MODES, syncsNow } from '../domain/modes.ts';
-import { isExactNumber, type PublicRecord, type Value } from '../domain/values.ts';
+import type { PublicRecord } from '../domain/values.ts';
 import type { Key, ResourceName, ResourceState } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
+import { referredIds } from '../mapping/references.ts';
 import type { Log } from '../observability/log.ts';
 import { dueKeys, orphanedMarks } from '../state/journal.ts';
 import { dropExpiredLeases } from '../state/leases.ts';
@@ -41,18 +42,10 @@ class SeenKeys {
   }
 }
 
-/** The values of a field, of each child where the path leads through an array of them. */
-function valuesAt(value: Value | undefined, [name, ...path]: readonly string[]): Value[] {
-  if (Array.isArray(value)) return value.flatMap((item) => valuesAt(item, [name as string, ...path]));
-  if (typeof value !== 'object' || value === null || isExactNumber(value) || name === undefined) return [];
-  const found = value[name] ?? [];
-  return path.length > 0 ? valuesAt(found, path) : [found].flat();
-}
-
 /** Keys of the records that a field of these refers to: one id, a list of ids, or none. */
 function referredKeys(records: Iterable<PublicRecord>, field: string, parent: Mapping): Key[] {
   return [...records]
-    .flatMap((record) => valuesAt(record, field.split('.')))
+    .flatMap((record) => referredIds(record, field))
     .map((id) => parent.ids.ofId(id))
     .filter((key) => key !== '');
 }

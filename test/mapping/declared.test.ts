@@ -6,6 +6,7 @@ import { exactNumber, sameValue, type PublicRecord, type Row, type Value } from 
 import type { CustomModule } from '../../src/mapping/custom.ts';
 import { translateId, type IdForms } from '../../src/mapping/ids.ts';
 import { Mapping } from '../../src/mapping/mapping.ts';
+import { referredIds } from '../../src/mapping/references.ts';
 import { roundTrip } from '../../src/mapping/round-trip.ts';
 
 const field = (name: string, type: ValueType, more: Partial<FieldSpec> = {}): FieldSpec => ({
@@ -299,5 +300,20 @@ t.test('a change of one of several fields in one column names the others that it
   t.same(mapping.heldTogether('legacy', { firstName: 'Ada' }), ['lastName']);
   t.same(mapping.heldTogether('legacy', { street: 'x' }), []);
   t.same(mapping.heldTogether('new', { firstName: 'Ada' }), []);
+  t.end();
+});
+
+t.test('what a record refers to is found in a field, in a list and in its children', (t) => {
+  const record = {
+    clientId: 'a',
+    tagIds: ['b', 'c'],
+    lines: [{ productId: 'd' }, { productId: null }],
+    none: null,
+  };
+  t.same(referredIds(record, 'clientId'), ['a']);
+  t.same(referredIds(record, 'tagIds'), ['b', 'c']);
+  t.same(referredIds(record, 'lines.productId'), ['d']);
+  t.same(referredIds(record, 'none'), []);
+  t.same(referredIds(record, 'absent.field'), []);
   t.end();
 });
