@@ -77,6 +77,7 @@ const model: ModelSpec = {
   references: [],
 };
 const settings = {
+  access: { tenant: null, stamp: {}, roles: {}, anonymous: [], audit: false },
   name: 'tickets',
   fields: { case: 'snake', rename: {}, types: {} },
   shadow: { sample: 1, ignore: [] },
