@@ -103,11 +103,12 @@ t.test('Q3: a record that the store refuses keeps no other one of its batch out'
     const sent = [client(), client({ email: taken }), twice, client({ email: twice.email }), client()];
     const answer = await batch(sent);
     t.equal(answer.status, 207, mode);
-    t.same(
-      items(answer).map(({ status, error }) => error?.code ?? status),
-      [201, 'duplicate', 201, 'duplicate', 201],
-      `${mode}: the outcome of each`,
+    const [first, second, third, fourth, fifth] = items(answer).map(
+      ({ status, error }) => error?.code ?? status,
     );
+    t.same([first, second, fifth], [201, 'duplicate', 201], `${mode}: the outcome of each`);
+    // Where the store takes them one by one, either of the two may be there first.
+    t.same([third, fourth].sort(), [201, 'duplicate'], `${mode}: of two equal ones, one`);
     t.equal(answer.servedBy, ['live', 'new'].includes(mode) ? 'new' : 'legacy');
     for (const { id } of items(answer).filter(({ status }) => status === 201))
       t.equal((await send(gateway.url, 'GET', `/api/clients/${id}`)).status, 200, `${mode}: it is there`);
