@@ -9,7 +9,7 @@ import { createDatabase, ROOT, type Teardown, type TestDatabase } from '../../ha
 import { until } from '../../harness/wait.ts';
 
 export const FOLDER = resolve(ROOT, 'examples/hybrid');
-const SECRET = 'a secret of the tests of the back office';
+export const SECRET = 'a secret of the tests of the back office';
 
 /** Parents before children. */
 export const MOVING = ['clients', 'products', 'orders', 'transactions'] as const;
