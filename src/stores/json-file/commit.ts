@@ -58,7 +58,7 @@ export class Committer {
         },
       };
       this.#queue.push(pending);
-      this.#running ??= this.#run().finally(() => (this.#running = null));
+      this.#running ??= this.#run();
     });
   }
 
@@ -70,18 +70,21 @@ export class Committer {
   async #run(): Promise<void> {
     // The writes of this turn of the event loop go together from the first.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
-      const batch = this.#queue.splice(0);
-      try {
-        const path = await realpath(this.#file.path);
-        this.#lock ??= await newLock(path);
-        const latest = () => Math.max(...waiting(batch).map(({ until }) => until));
-        await this.#lock.hold(latest, async () => await this.#commit(path, batch));
-      } catch (error) {
-        for (const pending of batch) pending.settle({ error });
-      }
-      for (const pending of batch) giveUp(pending);
+    while (this.#queue.length > 0) await this.#together(this.#queue.splice(0));
+    // In the same turn as the look at the queue: a write that comes now begins anew.
+    this.#running = null;
+  }
+
+  async #together(batch: readonly Pending[]): Promise<void> {
+    try {
+      const path = await realpath(this.#file.path);
+      this.#lock ??= await newLock(path);
+      const latest = () => Math.max(...waiting(batch).map(({ until }) => until));
+      await this.#lock.hold(latest, async () => await this.#commit(path, batch));
+    } catch (error) {
+      for (const pending of batch) pending.settle({ error });
     }
+    for (const pending of batch) giveUp(pending);
   }
 
   async #commit(path: string, batch: readonly Pending[]): Promise<void> {
