@@ -4,6 +4,7 @@ import type { MappedField } from '../mapping/mapping.ts';
 import { PERMISSION_OF } from './access.ts';
 import { ENVELOPES } from './envelope.ts';
 import type { Face } from './face.ts';
+import { GROUP, statisticsParameters } from './openapi-statistics.ts';
 import { fieldSchema, messageSchema, recordSchema, type Schema } from './openapi-schemas.ts';
 import type { Verb } from './plan.ts';
 
@@ -162,6 +163,13 @@ function pathsOf(settings: ResourceSettings, face: Face, secured: boolean): [str
       },
     ],
   ];
+  if (settings.query.statistics.length > 0) {
+    const statistics = route('list', {
+      parameters: [...filterParameters(settings, face), ...statisticsParameters(settings, face)],
+      ...answer(settings, 'record', { type: 'array', items: GROUP }),
+    });
+    paths.push([`${face.path}/statistics`, { get: { ...statistics, operationId: `statistics${name}` } }]);
+  }
   if (settings.batch) paths.push([`${face.path}/batch`, { post: batchRoute(settings, face, route) }]);
   return paths;
 }
@@ -248,8 +256,8 @@ function operatorsOf(field: MappedField): string[] {
   return ['', 'ne', 'in', ...ordered, ...(field.type === 'text' ? ['contains'] : []), 'null'];
 }
 
-function listParameters({ query }: ResourceSettings, { shape }: Face): object[] {
-  const filters = query.filters.flatMap((filter) => {
+function filterParameters({ query }: ResourceSettings, { shape }: Face): object[] {
+  return query.filters.flatMap((filter) => {
     const name = shape.nameOf(filter);
     const field = name === undefined ? undefined : shape.fields.get(name);
     if (!field) return [];
@@ -260,9 +268,13 @@ function listParameters({ query }: ResourceSettings, { shape }: Face): object[] 
       schema: operatorSchema(operator, fieldSchema({ ...plain, nullable: false })),
     }));
   });
-  const sortable = query.sort.flatMap((field) => shape.nameOf(field) ?? []);
+}
+
+function listParameters(settings: ResourceSettings, face: Face): object[] {
+  const { query } = settings;
+  const sortable = query.sort.flatMap((field) => face.shape.nameOf(field) ?? []);
   return [
-    ...filters,
+    ...filterParameters(settings, face),
     {
       name: 'sort',
       in: 'query',
