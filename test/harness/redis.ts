@@ -23,7 +23,18 @@ export const NO_REDIS: string | false =
 export async function startRedis(t: Teardown, port = 0): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-redis-'));
   const chosen = port || (await freePort());
-  const options = ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder];
+  const options = [
+    '--port',
+    String(chosen),
+    '--bind',
+    '127.0.0.1',
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--dir',
+    folder,
+  ];
   const child = spawn('redis-server', options, { stdio: 'ignore' });
   const ended = new Promise<void>((done) => child.once('exit', () => done()));
   const kill = async () => {
