@@ -8,7 +8,7 @@ import { median } from '../statistics.ts';
 import type { Case } from './case.ts';
 
 /** Clients of the back office: embedded documents, arrays, no references. */
-const ROWS = 20_000;
+const ROWS = 5_000;
 const PAGE = 1_000;
 const RESOURCE = { config: 'examples/hybrid/routes.config.yaml', resource: 'clients' };
 const DATABASE = 'bench';
