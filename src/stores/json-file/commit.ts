@@ -11,6 +11,8 @@ import { WriteLock } from './lock.ts';
 import { rewrite, type Piece, type Rewritten } from './rewrite.ts';
 
 const CHUNK = 1 << 20;
+/** How long a first write waits for the lock to clean up; else that is left to a later process. Milliseconds. */
+const CLEANING = 1_000;
 
 /** A write as a table asks for it. `edit` works on a draft and may run more than once; what it throws refuses it. */
 export interface WriteOrder<T> {
@@ -182,8 +184,9 @@ function temporaryOf(path: string): string {
 async function newLock(path: string): Promise<WriteLock> {
   const lock = new WriteLock(path);
   // Of processes that were killed; a live one holds the lock while it has such a file.
+  const patience = performance.now() + CLEANING;
   await lock.hold(
-    () => 0,
+    () => patience,
     async () => {
       const leftOver = new RegExp(`^\\.${basename(path).replace(/[^\w]/g, '\\$&')}\\.[0-9a-f]{12}\\.tmp$`);
       for (const name of await readdir(dirname(path)))
