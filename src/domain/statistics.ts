@@ -114,7 +114,11 @@ export function extreme(type: ValueType, way: 1 | -1, a: Value, b: Value): Value
 /** The sum of two numbers, exact; null is none. `sign`: -1 takes the second away. */
 export function addNumbers(a: Value, b: Value, sign: 1 | -1 = 1): Value {
   if (b === null) return a;
-  return exactNumber(exact(a ?? 0).plus(exact(b).times(sign)).toFixed());
+  return exactNumber(
+    exact(a ?? 0)
+      .plus(exact(b).times(sign))
+      .toFixed(),
+  );
 }
 
 /** The mean of values, or null where there is none. */
