@@ -16,12 +16,14 @@ export const parentsMoved: Guard = {
   async check({ parents, resource, stateOf }) {
     const behind = parents
       .filter((parent) => parent.name !== resource.name)
-      .filter((parent) => !bringsToNew(stateOf(parent.name)?.mode ?? 'legacy'))
-      .map((parent) => parent.name);
+      .map(({ name }) => ({ name, mode: stateOf(name)?.mode ?? 'legacy' }))
+      .filter(({ mode }) => !bringsToNew(mode));
     if (behind.length === 0) return null;
     return {
-      reason: `${behind.join(', ')} ${behind.length === 1 ? 'is' : 'are'} in a mode in which the new side lacks their records`,
-      clears: behind.map((name) => `banyan switch ${name} dual-write`).join('; '),
+      reason: behind
+        .map(({ name, mode }) => `${name} is still in mode ${mode}, in which the new side lacks its records`)
+        .join('; '),
+      clears: behind.map(({ name }) => `banyan switch ${name} dual-write`).join('; '),
       eta: null,
     };
   },
