@@ -244,7 +244,15 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
     }
     const keyed = key === null ? record : { ...runtime.resource.mapping.keyValues(key), ...record };
     const keyIsNew = runtime.resource.mapping.keys.some(({ name }) => record[name] === undefined);
-    return await side.insert(stampTouched(runtime, keyed), keyIsNew);
+    try {
+      return await side.insert(stampTouched(runtime, keyed), keyIsNew);
+    } catch (error) {
+      // A driver that repeats a write whose answer got lost may meet what it has written: nobody else has a key made now.
+      const mine = keyIsNew && key !== null && isBanyanError(error, 'duplicate');
+      const made = mine ? (await side.get([key])).get(key) : undefined;
+      if (made) return made;
+      throw error;
+    }
   },
   replace: update,
   change: update,

@@ -52,14 +52,22 @@ export interface Killing {
   place: FaultPlace;
   load: Load;
   reached: Set<Failpoint>;
-  /** Starts a process that dies at a step, and waits until it has. `asking`: what the file asks for meanwhile. */
-  dieAt(point: Failpoint, asking?: Mode): Promise<void>;
+  /**
+   * Starts a process that dies at a step, and waits until it has. `asking`: what the file asks for meanwhile. `nth`: when
+   * it comes there for the nth time.
+   */
+  dieAt(point: Failpoint, asking?: Mode, nth?: number): Promise<void>;
   /** Starts one that lives, and compares everything at rest. */
   goOn(mode: Mode): Promise<Rest>;
 }
 
 /** Steps that every request comes to: a process dies at its third one, so that it has answered some. */
 const OFTEN = /^(write|sync|idempotency)\./;
+
+function usualTime(point: Failpoint): number {
+  if (OFTEN.test(point)) return 3;
+  return point === 'backfill.chunk' ? 2 : 1;
+}
 
 export async function openKilling(t: Teardown): Promise<Killing> {
   const place = await openFaultPlace(t);
@@ -70,8 +78,7 @@ export async function openKilling(t: Teardown): Promise<Killing> {
     place,
     load,
     reached,
-    dieAt: async (point, asking) => {
-      const nth = OFTEN.test(point) ? 3 : point === 'backfill.chunk' ? 2 : 1;
+    dieAt: async (point, asking, nth = usualTime(point)) => {
       const doomed = await place.start(`${point}=kill@${nth}`);
       if (asking) await place.config.setMode('clients', asking);
       await until(() => !doomed.isRunning(), { what: `the gateway dies at ${point}`, timeout: 60_000 }).catch(
