@@ -58,7 +58,7 @@ export async function bindSnapshot(
   const kept = before && JSON.stringify(before.control) === JSON.stringify(control) ? before : undefined;
   const database = kept?.database ?? openControl(control);
   const models = await readModels(control.schema);
-  const stores = openStores(snapshot, notice, before);
+  const stores = await openStores(snapshot, notice, before);
   const forms = idFormsOf(snapshot, models);
   // References are translated by the ids of other resources.
   const sameIds =
