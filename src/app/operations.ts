@@ -1,8 +1,8 @@
-import { pathToFileURL } from 'node:url';
 import type { OperationSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { Side } from '../domain/words.ts';
 import type { BoundSide, OperationHandler } from '../gateway/operations.ts';
+import { importModule } from './import-module.ts';
 
 type Sides = Readonly<Record<Side, BoundSide>>;
 
@@ -20,14 +20,14 @@ export async function loadOperations(operations: readonly OperationSettings[]): 
 async function loadSide(settings: OperationSettings, side: Side): Promise<BoundSide> {
   const given = settings.sides[side];
   if (!given || 'upstream' in given) return given && { service: given };
-  const module = await importModule(settings, given.module);
+  const module = await load(settings, given.module);
   const handler = module[side] ?? module['default'];
   return typeof handler === 'function' ? { handler: handler as OperationHandler } : null;
 }
 
-async function importModule(settings: OperationSettings, file: string): Promise<Record<string, unknown>> {
+async function load(settings: OperationSettings, file: string): Promise<Record<string, unknown>> {
   try {
-    return (await import(pathToFileURL(file).href)) as Record<string, unknown>;
+    return await importModule(file);
   } catch (error) {
     throw invalid(settings, `${file} cannot be loaded: ${(error as Error).message}`);
   }

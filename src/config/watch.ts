@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import { watch } from 'chokidar';
 import type { Snapshot } from '../domain/configuration.ts';
 import { configHash, decodeConfig, parseConfig, unreadable } from './load.ts';
 import type { Problem } from './problem.ts';
 import type { Environment } from './variables.ts';
+
+/** An editor's save is several events and several writes; ms. */
+const DEBOUNCE = 50;
 
 export interface WatchOptions {
   file: string;
@@ -17,7 +21,7 @@ export interface WatchOptions {
   onProblems(problems: Problem[], hash: string | null): void;
   /** The file was touched, and its text is the one that was reported last. */
   onSame?(): void;
-  /** Quiet time after an event before the file is read, in ms: an editor's save is several events. */
+  /** Quiet time after an event before the file is read, and in which a new text stays the same before it is taken, in ms. */
   debounce?: number;
   /** How long a file may be away before that is reported, in ms: an atomic save takes it away for a moment. */
   grace?: number;
@@ -39,7 +43,7 @@ export interface ConfigWatcher {
  * after another; a callback that throws becomes a process warning.
  */
 export function watchConfig(options: WatchOptions): ConfigWatcher {
-  const { file, debounce = 50, poll = 5_000 } = options;
+  const { file, debounce = DEBOUNCE, poll = 5_000 } = options;
   const reader = new ConfigReader(options);
   // The path, not its target: chokidar then sees renames and swapped symlinks, which fs.watch on a file loses.
   const watcher = watch(file, { ignoreInitial: true });
@@ -102,7 +106,7 @@ class ConfigReader {
     if (this.closed) return;
     let content: Buffer;
     try {
-      content = await readFile(this.options.file);
+      content = await this.readSettled();
     } catch (error) {
       this.away(error);
       return;
@@ -116,6 +120,22 @@ class ConfigReader {
     }
     this.seen = { hash };
     this.report(content, hash);
+  }
+
+  /**
+   * A text that is new is taken when it is still the same a moment later: the first half of a file that is being written
+   * can be a right one, with fewer resources, and the poll has no event that would tell where a save begins.
+   */
+  private async readSettled(): Promise<Buffer> {
+    const { file, debounce = DEBOUNCE } = this.options;
+    let content = await readFile(file);
+    while (!this.closed && !('hash' in this.seen && this.seen.hash === configHash(content))) {
+      await pause(debounce);
+      const again = await readFile(file);
+      if (again.equals(content)) break;
+      content = again;
+    }
+    return content;
   }
 
   private report(content: Buffer, hash: string) {

@@ -326,6 +326,9 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** The same in every copy of this file: an operator's module may have loaded one of its own. */
+const BRAND: unique symbol = Symbol.for('banyan.error') as never;
+
 /** An error of the catalogue. `message` says what is wrong, where, and what would be right; it holds no secret. */
 export class BanyanError extends Error {
   readonly code: ErrorCode;
@@ -335,6 +338,11 @@ export class BanyanError extends Error {
   readonly outcome: Outcome;
   /** Seconds, where it is known better than the catalogue does. */
   readonly retryAfter: number | undefined;
+  readonly [BRAND] = true;
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && BRAND in value;
+  }
 
   constructor(
     code: ErrorCode,

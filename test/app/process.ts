@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
-import { resolve } from 'node:path';
+import { gatewayProgram } from '../harness/gateway.ts';
+import { claimPort } from '../harness/port.ts';
 import { ROOT, type Teardown } from '../harness/postgres.ts';
 import { until } from '../harness/wait.ts';
 
@@ -25,8 +26,8 @@ export async function startProcess(
   env: Record<string, string>,
   port?: number,
 ): Promise<Process> {
-  const own = port ?? (await freePort());
-  const child = spawn(process.execPath, ['--import', 'tsx', resolve(ROOT, 'src/main.ts')], {
+  const own = port ?? (await claimPort());
+  const child = spawn(process.execPath, gatewayProgram(), {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, BANYAN_CONFIG: file, PORT: String(own) },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -70,13 +71,6 @@ export async function holdPort(t: Teardown): Promise<number> {
   const server = await listen();
   t.teardown(() => server.close());
   return (server.address() as AddressInfo).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = await listen();
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 async function listen(): Promise<Server> {

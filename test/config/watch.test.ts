@@ -58,6 +58,22 @@ function saveAtomically(file: string, content: string) {
   renameSync(`${file}.swap`, file);
 }
 
+t.test(
+  'a file that is read while it is written is not taken by half, even where the half is right',
+  async (t) => {
+    const file = join(t.testdir({ 'routes.config.yaml': text('legacy') }), 'routes.config.yaml');
+    const { reports, watcher, until } = await watched(t, file, { debounce: 1_000 });
+    writeFileSync(file, text('dual-write'));
+    // As the poll does it: it has no event that tells it to wait.
+    const checked = watcher.check();
+    await pause(100);
+    writeFileSync(file, text('shadow'));
+    await checked;
+    await until('shadow');
+    t.same(reports, ['shadow']);
+  },
+);
+
 t.test('saves in place and atomic saves are taken, each once, and again and again', async (t) => {
   const file = join(t.testdir({ 'routes.yaml': text('legacy') }), 'routes.yaml');
   const { reports, until } = await watched(t, file);

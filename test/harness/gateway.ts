@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { isBuilt } from '../../bin/build.ts';
+import { claimPort } from './port.ts';
 import type { Failpoint } from '../../src/observability/failpoints.ts';
 import { ROOT, type Teardown } from './postgres.ts';
 import { until } from './wait.ts';
@@ -97,10 +98,19 @@ export interface GatewayStart {
   mayEndAtOnce?: boolean;
 }
 
+let program: string[] | undefined;
+
+/** Arguments of node: the gateway as it was built before the first test, or from the sources where nobody built it. */
+export function gatewayProgram(): string[] {
+  return (program ??= isBuilt()
+    ? [resolve(ROOT, 'dist/main.js')]
+    : ['--import', 'tsx', resolve(ROOT, 'src/main.ts')]);
+}
+
 /** Starts a real gateway process and waits until it serves. */
 export async function startGateway(t: Teardown, start: GatewayStart): Promise<GatewayProcess> {
-  const port = start.port || (await freePort());
-  const child = spawn(process.execPath, ['--import', 'tsx', resolve(ROOT, 'src/main.ts')], {
+  const port = start.port || (await claimPort());
+  const child = spawn(process.execPath, gatewayProgram(), {
     cwd: ROOT,
     env: {
       PATH: process.env.PATH,
@@ -156,14 +166,4 @@ function handle(child: ChildProcess, port: number): GatewayProcess {
     isRunning,
     endedBy: () => child.signalCode,
   };
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

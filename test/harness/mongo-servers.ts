@@ -1,9 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { MongoClient } from 'mongodb';
+import { claimPort } from './port.ts';
 import { setUpSecantus } from './mongo-setup.ts';
 import { until } from './wait.ts';
 
@@ -22,7 +22,7 @@ interface Place {
 export async function startMongod(place: Place): Promise<MongoProcess | string> {
   const program = await findMongod();
   if (!program) return 'not on the PATH, and MONGOMS_SYSTEM_BINARY is not set';
-  const port = place.port || (await freePort());
+  const port = place.port || (await claimPort());
   const { folder, remove } = await dataFolder(place.folder);
   const settings = ['--bind_ip', '127.0.0.1', '--replSet', 'rs0', '--setParameter', 'enableTestCommands=1'];
   const started = launch(program, ['--port', String(port), '--dbpath', folder, ...settings]);
@@ -103,7 +103,7 @@ export async function startMemoryServer({ port, folder }: Place): Promise<MongoP
 export async function startSecantus(place: Place): Promise<MongoProcess | string> {
   const program = await setUpSecantus();
   if (typeof program !== 'string') return program.reason;
-  const port = place.port || (await freePort());
+  const port = place.port || (await claimPort());
   const settings = [
     '--host',
     '127.0.0.1',
@@ -167,14 +167,4 @@ function keepsProcess(child: ChildProcess, keeps: boolean): void {
     unref(): void;
   }[];
   for (const part of parts) part[keeps ? 'ref' : 'unref']();
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }

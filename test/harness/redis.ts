@@ -1,8 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, connect } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { claimPort } from './port.ts';
 import type { Teardown } from './postgres.ts';
 import { until } from './wait.ts';
 
@@ -22,7 +23,7 @@ export const NO_REDIS: string | false =
 
 export async function startRedis(t: Teardown, port = 0): Promise<TestRedis> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-redis-'));
-  const chosen = port || (await freePort());
+  const chosen = port || (await claimPort());
   const options = [
     '--port',
     String(chosen),
@@ -57,15 +58,5 @@ async function accepts(port: number): Promise<boolean> {
       done(true);
     });
     socket.once('error', () => done(false));
-  });
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
-    });
   });
 }
