@@ -7,9 +7,6 @@ import { configHash, decodeConfig, parseConfig, unreadable } from './load.ts';
 import type { Problem } from './problem.ts';
 import type { Environment } from './variables.ts';
 
-/** An editor's save is several events and several writes; ms. */
-const DEBOUNCE = 50;
-
 export interface WatchOptions {
   file: string;
   env: Environment;
@@ -21,8 +18,10 @@ export interface WatchOptions {
   onProblems(problems: Problem[], hash: string | null): void;
   /** The file was touched, and its text is the one that was reported last. */
   onSame?(): void;
-  /** Quiet time after an event before the file is read, and in which a new text stays the same before it is taken, in ms. */
+  /** Quiet time after an event before the file is read, in ms: an editor's save is several events. */
   debounce?: number;
+  /** A new text is taken when it has stayed the same for this long, in ms: a save can be several writes. */
+  settle?: number;
   /** How long a file may be away before that is reported, in ms: an atomic save takes it away for a moment. */
   grace?: number;
   /** The file is read this often in any case, in ms: network file systems and full inotify tables send no events. */
@@ -43,7 +42,7 @@ export interface ConfigWatcher {
  * after another; a callback that throws becomes a process warning.
  */
 export function watchConfig(options: WatchOptions): ConfigWatcher {
-  const { file, debounce = DEBOUNCE, poll = 5_000 } = options;
+  const { file, debounce = 50, poll = 5_000 } = options;
   const reader = new ConfigReader(options);
   // The path, not its target: chokidar then sees renames and swapped symlinks, which fs.watch on a file loses.
   const watcher = watch(file, { ignoreInitial: true });
@@ -127,10 +126,10 @@ class ConfigReader {
    * can be a right one, with fewer resources, and the poll has no event that would tell where a save begins.
    */
   private async readSettled(): Promise<Buffer> {
-    const { file, debounce = DEBOUNCE } = this.options;
+    const { file, settle = 50 } = this.options;
     let content = await readFile(file);
     while (!this.closed && !('hash' in this.seen && this.seen.hash === configHash(content))) {
-      await pause(debounce);
+      await pause(settle);
       const again = await readFile(file);
       if (again.equals(content)) break;
       content = again;
