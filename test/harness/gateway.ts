@@ -30,6 +30,9 @@ export const QUICK: readonly (readonly [RegExp, string])[] = [
   [/schema: prisma\/schema.prisma/, `schema: ${resolve(ROOT, 'prisma/schema.prisma')}`],
 ];
 
+/** For tests that start many gateways: loading an operation's TypeScript is a fifth of a start. */
+export const NO_OPERATIONS = [/\noperations:\n(?: {2}.*\n)+/, '\n'] as const;
+
 /** `edits`: pattern and replacement, applied to the project's own file after `QUICK`. */
 export async function testConfig(
   t: Teardown,
