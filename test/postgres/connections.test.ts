@@ -56,9 +56,13 @@ t.test(
     const database = open(t, url, { max: 1, statementTimeout: 100 });
     const pid = async () => (await database.query('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
     const before = await pid();
-    const { waiting, release } = await occupy(database, outside, 2);
-    await t.rejects(waiting, { code: 'store-timeout', outcome: 'not-applied' });
-    await release();
+    await outside.transaction(async (sql) => {
+      await sql.query('SELECT pg_advisory_xact_lock(2)');
+      await t.rejects(database.query('SELECT pg_advisory_xact_lock(2)'), {
+        code: 'store-timeout',
+        outcome: 'not-applied',
+      });
+    });
     t.equal(await pid(), before);
   },
 );
