@@ -1,5 +1,5 @@
 import { createPublicKey, createSecretKey } from 'node:crypto';
-import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey, type JWTVerifyResult } from 'jose';
+import type { JWTVerifyGetKey, JWTVerifyResult } from 'jose';
 import { callerOf, type AuthSettings, type Caller } from '../domain/callers.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { discoverKeySet } from './discovery.ts';
@@ -24,7 +24,7 @@ export function tokenVerifier(settings: AuthSettings): TokenVerifier {
       try {
         return callerOf((await check(token)).payload, settings.claims);
       } catch (error) {
-        throw named(error);
+        throw await named(error);
       }
     },
   };
@@ -44,11 +44,14 @@ function checker(settings: AuthSettings): Check {
   };
   if (keys.from === 'jwks') {
     const find = remoteKeys(settings, keys.url);
-    return async (token) => await jwtVerify(token, find, demands);
+    return async (token) => await (await jose()).jwtVerify(token, find, demands);
   }
   const key = keys.from === 'secret' ? createSecretKey(Buffer.from(keys.secret)) : createPublicKey(keys.pem);
-  return async (token) => await jwtVerify(token, key, demands);
+  return async (token) => await (await jose()).jwtVerify(token, key, demands);
 }
+
+/** Loaded with the first token: a gateway without `auth` starts without it. */
+const jose = () => import('jose');
 
 /** The key set's address is asked for when the first token comes, so that a gateway starts while its issuer is down. */
 function remoteKeys({ issuer, timeout }: AuthSettings, url: string | null): JWTVerifyGetKey {
@@ -56,7 +59,7 @@ function remoteKeys({ issuer, timeout }: AuthSettings, url: string | null): JWTV
   const open = async () => {
     const address = url ?? (await discoverKeySet(issuer ?? '', timeout));
     const times = { cacheMaxAge: KEY_SET.kept, cooldownDuration: KEY_SET.unknown, timeoutDuration: timeout };
-    return createRemoteJWKSet(new URL(address), times);
+    return (await jose()).createRemoteJWKSet(new URL(address), times);
   };
   return async (header, token) => {
     found ??= open().catch((error: unknown) => {
@@ -82,8 +85,9 @@ const FAULTS: Readonly<Record<string, string>> = {
   ERR_JWKS_MULTIPLE_MATCHING_KEYS: 'the token does not say with which key it is signed',
 };
 
-function named(error: unknown): BanyanError {
+async function named(error: unknown): Promise<BanyanError> {
   if (error instanceof BanyanError) return error;
+  const { errors } = await jose();
   const code = error instanceof errors.JOSEError ? error.code : '';
   const fault = FAULTS[code];
   if (fault === undefined) return new BanyanError('issuer-unavailable', undefined, { cause: error });

@@ -1,5 +1,3 @@
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { stringifyJson } from '../domain/values.ts';
 import { PROMETHEUS_TYPE, prometheusText } from '../observability/prometheus.ts';
@@ -37,6 +35,10 @@ export function probeRoutes(app: FastifyInstance, { ready, stores, requests }: O
 
 /** `/openapi.json`, and the page `/docs` that shows it. */
 export async function docsRoutes(app: FastifyInstance, { document }: OwnContext): Promise<void> {
+  const [{ default: swagger }, { default: swaggerUi }] = await Promise.all([
+    import('@fastify/swagger'),
+    import('@fastify/swagger-ui'),
+  ]);
   // The page's own routes are told apart from the upstream's as all of ours are.
   app.addHook('onRoute', (route) => {
     route.constraints = { ...route.constraints, ...OWN.constraints };

@@ -2,14 +2,8 @@ import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { BanyanError } from '../../domain/errors.ts';
-import {
-  type MigrationList,
-  type SchemaEngine,
-  type SchemasContainer,
-  type ScriptFailure,
-  connectFailure,
-  withSchemaEngine,
-} from './schema-engine.ts';
+import { connectFailure, isUpToDate } from './migration-history.ts';
+import type { MigrationList, SchemaEngine, SchemasContainer, ScriptFailure } from './schema-engine.ts';
 
 export interface MigrationPaths {
   /** Connection URL of the owner of the database. Secret. */
@@ -47,13 +41,30 @@ export async function migratePrisma(paths: MigrationPaths): Promise<{ applied: s
     if (!name || !failed) return `The schema engine failed: ${message}`;
     return failedNow(name, failed, await forgetFailure(engine, name, failed.script));
   };
-  return alone(paths.url, () => withSchemaEngine(paths.url, [], apply, explain));
+  return await alone(paths.url, async (client) => {
+    // Another `schema` in the URL has a history of its own.
+    if (!/[?&]schema=/.test(paths.url) && (await isUpToDate(client, filesOf(migrationsList))))
+      return { applied: [] };
+    return await (await engineLoader())(paths.url, [], apply, explain);
+  });
+}
+
+/** Loaded when it is needed: a gateway that finds its database up to date starts without it. */
+async function engineLoader() {
+  return (await import('./schema-engine.ts')).withSchemaEngine;
+}
+
+function filesOf({ migrationDirectories }: MigrationList) {
+  return migrationDirectories.flatMap(({ path: name, migrationFile: { content } }) =>
+    content.tag === 'ok' ? [{ name, script: content.value }] : [],
+  );
 }
 
 /** Names of the migrations that the database does not have yet, in their order. */
 export async function pendingMigrations(paths: MigrationPaths): Promise<string[]> {
   const migrationsList = readMigrations(paths.migrations);
-  return withSchemaEngine(paths.url, [], async (engine) => {
+  const withSchemaEngine = await engineLoader();
+  return await withSchemaEngine(paths.url, [], async (engine) => {
     const { history, failedMigrationNames } = await diagnose(engine, migrationsList);
     const unapplied = history && 'unappliedMigrationNames' in history ? history.unappliedMigrationNames : [];
     return [...new Set([...failedMigrationNames, ...unapplied])].sort();
@@ -67,7 +78,8 @@ export async function pendingMigrations(paths: MigrationPaths): Promise<string[]
 export async function schemaDifference(paths: Pick<MigrationPaths, 'url' | 'schema'>): Promise<string> {
   const { files } = readSchema(paths.schema);
   const datamodels = files.map((file): [string, string] => [file.path, file.content]);
-  return withSchemaEngine(paths.url, datamodels, async (engine) => {
+  const withSchemaEngine = await engineLoader();
+  return await withSchemaEngine(paths.url, datamodels, async (engine) => {
     const difference = await engine.diff({
       from: { tag: 'schemaDatasource', files, configDir: '' },
       to: { tag: 'schemaDatamodel', files },
@@ -132,7 +144,7 @@ function readMigrations(folder: string): MigrationList {
 }
 
 /** Runs `work` while no other process migrates the same database. */
-async function alone<T>(url: string, work: () => Promise<T>): Promise<T> {
+async function alone<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({
     connectionString: url,
     application_name: 'banyan migrate',
@@ -142,7 +154,7 @@ async function alone<T>(url: string, work: () => Promise<T>): Promise<T> {
   try {
     await client.connect().catch((error: unknown) => Promise.reject(connectFailure(error)));
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
-    return await work();
+    return await work(client);
   } finally {
     await client.end().catch(() => {});
   }

@@ -14,7 +14,7 @@ import type * as Wasm from '@prisma/schema-engine-wasm';
 import type { SchemaEngine } from '@prisma/schema-engine-wasm';
 import pg from 'pg';
 import { BanyanError } from '../../domain/errors.ts';
-import { type Party, failure } from '../../postgres/errors.ts';
+import { connectFailure } from './migration-history.ts';
 
 export type { MigrationList, SchemaEngine, SchemasContainer } from '@prisma/schema-engine-wasm';
 
@@ -58,14 +58,6 @@ function timersThatDoNotHoldTheProcess(engine: object): Record<string, unknown> 
 }
 
 let panic: string | undefined;
-
-/** What the database is called in messages. */
-const PARTY: Party = { title: "the database to migrate, with its owner's account,", role: 'store' };
-
-/** The error of the catalogue for a connection that failed. */
-export function connectFailure(error: unknown): BanyanError {
-  return failure(error, PARTY, 'connect');
-}
 
 /** What Postgres said of the last script that an engine ran, for the engine itself mangles some of it. */
 export interface ScriptFailure {
