@@ -3,6 +3,7 @@ import { backfill } from './cases/backfill.ts';
 import type { Case } from './cases/case.ts';
 import { dualWrite } from './cases/dual-write.ts';
 import { jsonFile } from './cases/json-file.ts';
+import { http } from './cases/http.ts';
 import { ingest } from './cases/ingest.ts';
 import { legacy } from './cases/legacy.ts';
 import { memory } from './cases/memory.ts';
@@ -32,6 +33,7 @@ const CASES: readonly Case[] = [
   verify,
   ingest,
   merged,
+  http,
   jsonFile,
   mongo,
   sql,

@@ -3,6 +3,7 @@ import { makeData } from '../../examples/hybrid/data.ts';
 import { withClient } from '../../src/quickstart/accounts.ts';
 import { startMongo } from '../../test/harness/mongo.ts';
 import type { ReplicateAnswer, ReplicateInput } from '../jobs/replicate.ts';
+import { perSecond } from '../kind.ts';
 import { round } from '../report.ts';
 import { median } from '../statistics.ts';
 import type { Case } from './case.ts';
@@ -80,8 +81,4 @@ async function readBare(client: MongoClient): Promise<number> {
     after = page.at(-1)?._id;
     if (after === undefined) return perSecond({ rows, milliseconds: performance.now() - started });
   }
-}
-
-function perSecond({ rows, milliseconds }: Pick<ReplicateAnswer, 'rows' | 'milliseconds'>): number {
-  return (rows * 1_000) / milliseconds;
 }

@@ -5,14 +5,11 @@ import { join } from 'node:path';
 import SQLite from 'better-sqlite3';
 import { makeLegacy } from '../../examples/novacrm/data.ts';
 import { withClient } from '../../src/quickstart/accounts.ts';
-import type { ReplicateAnswer, ReplicateInput } from '../jobs/replicate.ts';
+import { measureKind, type KindUnderTest } from '../kind.ts';
 import type { Place } from '../place.ts';
-import { round, type Finding } from '../report.ts';
-import { median } from '../statistics.ts';
 import type { Case } from './case.ts';
 
 const ROWS = 50_000;
-const RESOURCE = { config: 'bench/sql.config.yaml', resource: 'tasks' };
 const TABLE = `CREATE TABLE tasks (id uuid PRIMARY KEY, deal_id integer, title text NOT NULL, body text, due_on date,
   done boolean NOT NULL DEFAULT false, priority integer NOT NULL DEFAULT 0, owner text, created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL)`;
@@ -23,8 +20,8 @@ export const sql: Case = {
   async run(place, effort) {
     const passes = Math.ceil(effort.rounds / 2);
     return [
-      ...(await measure('sql on SQLite', place, await sqliteTasks(place), passes)),
-      ...(await measure('sql on Postgres', place, await postgresTasks(place), passes)),
+      ...(await measureKind(place, tasks('sql on SQLite', await sqliteTasks(place)), passes)),
+      ...(await measureKind(place, tasks('sql on Postgres', await postgresTasks(place, ROWS)), passes)),
     ];
   },
 };
@@ -56,7 +53,8 @@ async function sqliteTasks(place: Place): Promise<string> {
   return `sqlite:${file}`;
 }
 
-async function postgresTasks(place: Place): Promise<string> {
+/** A table of tasks in a database of its own; its URL. */
+export async function postgresTasks(place: Place, rows: number): Promise<string> {
   const url = await place.database();
   await withClient(url, async (client) => {
     await client.query(TABLE);
@@ -64,7 +62,7 @@ async function postgresTasks(place: Place): Promise<string> {
       `INSERT INTO tasks SELECT gen_random_uuid(), NULL, 'Task ' || n, $1, '2026-11-30', n % 2 = 0, n % 5, 'owner' || n % 50,
          '2025-01-01'::timestamptz + n * interval '1 minute', '2025-01-01'::timestamptz + n * interval '1 minute'
        FROM generate_series(1, $2::int) AS s (n)`,
-      [BODY, ROWS],
+      [BODY, rows],
     );
     await client.query('VACUUM ANALYZE tasks');
   });
@@ -77,36 +75,13 @@ function momentOf(index: number): string {
   return new Date(Date.UTC(2025, 0, 1) + index * 60_000).toISOString();
 }
 
-async function measure(title: string, place: Place, legacyUrl: string, passes: number): Promise<Finding[]> {
-  const newUrl = await place.database();
-  const run = async (work: ReplicateInput['work']) => {
-    const env = { LEGACY_URL: legacyUrl, DATABASE_URL: newUrl };
-    return perSecond(await place.job<ReplicateAnswer>('replicate', { work, ...RESOURCE }, env));
+function tasks(title: string, url: string): KindUnderTest {
+  return {
+    title,
+    rows: ROWS,
+    resource: { config: 'bench/sql.config.yaml', resource: 'tasks' },
+    table: 'tasks',
+    env: { LEGACY_URL: url },
+    reading: 'reading the table in key order by the same store',
   };
-  await run('prepare');
-  const rates: Record<'read' | 'backfill' | 'readBoth' | 'verify', number>[] = [];
-  for (let pass = 0; pass < passes; pass += 1) {
-    await withClient(newUrl, (client) => client.query('TRUNCATE tasks; DELETE FROM banyan.backfill'));
-    rates.push({
-      read: await run('readLegacy'),
-      backfill: await run('backfill'),
-      readBoth: await run('read'),
-      verify: await run('verify'),
-    });
-  }
-  const compared = (what: 'backfill' | 'verify', to: 'read' | 'readBoth', note: string) => ({
-    what: `${title}: ${what}, ${round(ROWS)} records`,
-    against: `${round(median(rates.map((rate) => rate[what])))} rows/s against reading ${round(median(rates.map((rate) => rate[to])))} rows/s`,
-    result: median(rates.map((rate) => rate[what] / rate[to])),
-    aim: null,
-    note,
-  });
-  return [
-    compared('backfill', 'read', 'reading the table in key order by the same store'),
-    compared('verify', 'readBoth', 'rows of both sides together'),
-  ];
-}
-
-function perSecond({ rows, milliseconds }: ReplicateAnswer): number {
-  return (rows * 1_000) / milliseconds;
 }
