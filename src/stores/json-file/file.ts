@@ -154,8 +154,15 @@ export class JsonFile {
 
   /** What was just written: it need not be read again. */
   async replaceWith(handle: FileHandle, contents: Contents): Promise<void> {
-    await this.#forget();
-    this.#reading = new Reading(handle, await handle.stat({ bigint: true }), contents);
+    await this.#take(new Reading(handle, await handle.stat({ bigint: true }), contents));
+  }
+
+  /** Whoever had been read before, e.g. by somebody who came meanwhile, is closed when nobody reads it any more. */
+  async #take(reading: Reading): Promise<Reading> {
+    const before = this.#reading;
+    this.#reading = reading;
+    await before?.retire();
+    return reading;
   }
 
   /** Whether the file at the path still is what `reading` has. */
@@ -193,7 +200,7 @@ export class JsonFile {
         const contents = await readContents(handle, this.layout, this.#keysOf, () => {
           if (performance.now() > until) throw tooLate(asked, 'reading the file');
         });
-        return (this.#reading = new Reading(handle, stats, contents));
+        return await this.#take(new Reading(handle, stats, contents));
       } catch (error) {
         const broken = error instanceof Break ? await brokenFile(asked, handle, error) : null;
         const young = broken && Date.now() - (await handle.stat()).mtimeMs < PATIENCE;

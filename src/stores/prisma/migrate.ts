@@ -45,7 +45,9 @@ export async function migratePrisma(paths: MigrationPaths): Promise<{ applied: s
     // Another `schema` in the URL has a history of its own.
     if (!/[?&]schema=/.test(paths.url) && (await isUpToDate(client, filesOf(migrationsList))))
       return { applied: [] };
-    return await (await engineLoader())(paths.url, [], apply, explain);
+    return await (
+      await engineLoader()
+    )(paths.url, [], apply, explain);
   });
 }
 

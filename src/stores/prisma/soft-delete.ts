@@ -1,3 +1,4 @@
+import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { keyOf } from '../../domain/keys.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
 import type { Sql } from '../../domain/sql.ts';
@@ -6,6 +7,11 @@ import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } from '../contract.ts';
 
+/** A table that can put a new row in the place of an absent one, in one statement. */
+interface Reviving extends Table {
+  insertOver?(row: Row, absent: string): Promise<Row | null>;
+}
+
 /**
  * A table whose rows are never deleted: a delete writes the moment into a column, and what has one there is absent to
  * everybody above. A row that is to exist again is freed of it. Unique values of absent rows stay taken; partial indexes
@@ -13,7 +19,7 @@ import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } 
  */
 export class SoftDeleteTable implements Table {
   readonly spec: TableSpec;
-  readonly #table: Table;
+  readonly #table: Reviving;
   readonly #column: string;
   readonly #present: Condition;
 
@@ -76,13 +82,34 @@ export class SoftDeleteTable implements Table {
     return this.#table.keysWhere(this.#and(where), limit);
   }
 
+  /** A key whose row is absent is free, as it is on a side that deletes: the absent row becomes the new one. */
   async insert(row: Row): Promise<Row> {
-    return this.#shown(await this.#table.insert(row));
+    const { keys } = this.spec;
+    const named = keys.every(({ name }) => (row[name] ?? null) !== null);
+    if (!named || !this.#table.insertOver) return this.#shown(await this.#table.insert(row));
+    const made = await this.#table.insertOver({ ...row, [this.#column]: null }, this.#column);
+    if (made) return this.#shown(made);
+    const field = keys.map(({ name }) => name).join(', ');
+    throw new BanyanError('duplicate', `"${field}" already has a record with this value`, {
+      details: { field },
+    });
   }
 
   async insertMany(rows: readonly Row[], options?: InsertManyOptions): Promise<InsertOutcome[]> {
     const outcomes = (await this.#table.insertMany?.(rows, options)) ?? [];
-    return outcomes.map((outcome) => ('row' in outcome ? { row: this.#shown(outcome.row) } : outcome));
+    const shown = outcomes.map((outcome) => ('row' in outcome ? { row: this.#shown(outcome.row) } : outcome));
+    return options?.atomic
+      ? shown
+      : await Promise.all(shown.map((one, at) => this.#again(one, rows[at] as Row)));
+  }
+
+  /** A duplicate may be one of an absent row. */
+  async #again(outcome: InsertOutcome, row: Row): Promise<InsertOutcome> {
+    if ('row' in outcome || !isBanyanError(outcome.error, 'duplicate')) return outcome;
+    return await this.insert(row).then(
+      (made) => ({ row: made }),
+      () => outcome,
+    );
   }
 
   async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {

@@ -130,6 +130,26 @@ export class PrismaTable implements Table {
   }
 
   async insert(row: Row): Promise<Row> {
+    return (await this.#insert(row, '')) as Row;
+  }
+
+  /**
+   * As `insert`, also where a row of this key has a value in `absent`: that one becomes the new row, with the defaults of
+   * what is not given. Null where a row of this key is there.
+   */
+  async insertOver(row: Row, absent: string): Promise<Row | null> {
+    const keys = new Set(this.spec.keys.map(({ name }) => name));
+    const { columns } = await this.#writable();
+    const others = columns.map(({ name }) => name).filter((name) => !keys.has(name));
+    const changes = others.map((name) => `${quote(name)} = EXCLUDED.${quote(name)}`).join(', ');
+    const present = `present.${quote(absent)} IS NOT NULL`;
+    return await this.#insert(
+      row,
+      ` ON CONFLICT (${this.#shape.key}) DO UPDATE SET ${changes} WHERE ${present}`,
+    );
+  }
+
+  async #insert(row: Row, conflict: string): Promise<Row | null> {
     const { table, list } = this.#shape;
     const parts = this.#parts();
     const given = Object.keys(row).filter((name) => row[name] !== undefined);
@@ -138,10 +158,10 @@ export class PrismaTable implements Table {
     const places = columns.map(({ place }) => place).join(', ');
     const values = names ? `(${names}) OVERRIDING SYSTEM VALUE VALUES (${places})` : 'DEFAULT VALUES';
     const { rows } = await this.#sql.query<Row>(
-      `INSERT INTO ${table} ${values} RETURNING ${list}`,
+      `INSERT INTO ${table} AS present ${values}${conflict} RETURNING ${list}`,
       parts.parameters,
     );
-    return rows[0] as Row;
+    return rows[0] ?? null;
   }
 
   async insertMany(rows: readonly Row[], options: InsertManyOptions = {}): Promise<InsertOutcome[]> {

@@ -1,4 +1,4 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, rename, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { isBanyanError } from '../../../src/domain/errors.ts';
@@ -175,3 +175,28 @@ t.test('every failure names the file', async (t) => {
   const error: unknown = await users.count().catch((thrown: unknown) => thrown);
   t.ok(isBanyanError(error, 'file-broken') && error.message.includes(file));
 });
+
+t.test(
+  'reads beside the writes of two stores leave no file open but the one that is there',
+  { skip: process.platform !== 'linux' && 'only Linux says which files a process has open' },
+  async (t) => {
+    const { folder, file, users } = await startPlace(t, ODD.join(''));
+    const otherStore = openStore(folder);
+    t.teardown(() => otherStore.close());
+    const other = otherStore.table(USERS);
+    for (let round = 0; round < 40; round += 1) {
+      const read = () => Promise.all([users.count(), other.count(), users.get(['1']), other.get(['2'])]);
+      await Promise.all([
+        read(),
+        users.insert({ id: 100 + round, name: 'one' }),
+        read(),
+        other.insert({ id: 200 + round, name: 'other' }),
+        read(),
+      ]);
+    }
+    const open = await Promise.all(
+      (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+    );
+    t.ok(open.filter((path) => path.startsWith(file)).length <= 2, 'one for each store');
+  },
+);
