@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { bindSnapshot, closeUnused, longestDeadline, type Binding } from './app/bind.ts';
 import { FileInForce } from './app/file-in-force.ts';
 import { hasNewTables, migrateAll } from './app/migrate.ts';
+import { servicesOf } from './app/operations.ts';
 import { Coordinator } from './control/coordinator.ts';
 import { ControlLoop } from './control/loop.ts';
 import { identify } from './control/presence.ts';
@@ -144,6 +145,7 @@ export class App {
       server,
       redis,
       stores: () => [...this.binding.stores.values()],
+      services: () => servicesOf(this.binding.operations),
       matcher: () => this.matcher,
       runtimeOf: ({ resource }) => this.runtimeOf(resource),
       operationOf: ({ operation }) => this.bindOperation(operation),

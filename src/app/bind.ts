@@ -79,7 +79,7 @@ export async function bindSnapshot(
     models,
     resources,
     faces: await loadFaces(resources),
-    operations: await loadOperations(snapshot.operations),
+    operations: await loadOperations(snapshot.operations, before?.operations),
     tokens: verifierOf(snapshot, before),
   };
 }

@@ -8,6 +8,7 @@ import type {
 import type { Side } from '../domain/words.ts';
 import { DEFAULTS } from './defaults.ts';
 import type { AuthInFile, ConfigFile, OperationInFile, ResourceInFile } from './file-shape.ts';
+import { resilienceSettings } from './resilience.ts';
 import { fraction, milliseconds } from './units.ts';
 
 /** Signatures that fit a source of keys. A key set may hold keys of any asymmetric kind; never a shared secret. */
@@ -106,8 +107,9 @@ function operationSide(
   operation: OperationInFile,
   absolute: (path: string) => string,
 ): OperationSide | null {
-  const { module = operation.module, upstream, timeout } = operation[side] ?? {};
+  const given = operation[side] ?? {};
+  const { module = operation.module, upstream, timeout = DEFAULTS.operation[side].timeout } = given;
   if (upstream !== undefined)
-    return { upstream, timeout: milliseconds(timeout ?? DEFAULTS.operation[side].timeout) };
+    return { upstream, timeout: milliseconds(timeout), ...resilienceSettings(given) };
   return module === undefined ? null : { module: absolute(module) };
 }

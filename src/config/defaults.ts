@@ -1,3 +1,8 @@
+const RETRY = { attempts: 2, pause: '50ms' } as const;
+const BREAKER = { failures: 5, rest: '5s' } as const;
+/** Of a side of an operation that is a service. */
+const SERVICE = { timeout: '5s', retry: RETRY, breaker: BREAKER } as const;
+
 /** What holds where the file says nothing, in the file's own notation. The schema's `default`s are tested against it. */
 export const DEFAULTS = {
   server: {
@@ -12,8 +17,8 @@ export const DEFAULTS = {
   },
   auth: { clockTolerance: '5s', timeout: '5s', claims: { subject: 'sub', roles: ['roles'] } },
   operation: {
-    legacy: { timeout: '5s' },
-    new: { timeout: '5s' },
+    legacy: SERVICE,
+    new: SERVICE,
     compare: { sample: '100%', ignore: [] },
     anonymous: false,
   },
@@ -21,8 +26,8 @@ export const DEFAULTS = {
     timeout: '5s',
     deadline: '15s',
     pool: { max: 20, wait: '5s' },
-    retry: { attempts: 2, pause: '50ms' },
-    breaker: { failures: 5, rest: '5s' },
+    retry: RETRY,
+    breaker: BREAKER,
   },
   http: {
     ping: '/',

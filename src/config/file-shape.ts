@@ -32,7 +32,8 @@ export interface ConfigFile {
     probes?: boolean;
   };
   upstream?: string;
-  upstreamBreaker?: { failures?: number; rest?: string };
+  upstreamRetry?: ResilienceInFile['retry'];
+  upstreamBreaker?: ResilienceInFile['breaker'];
   control?: string;
   auth?: AuthInFile;
   stores: Record<string, StoreInFile>;
@@ -53,13 +54,16 @@ export interface AuthInFile {
   roles?: Roles;
 }
 
-interface CommonStoreInFile {
+export interface ResilienceInFile {
+  retry?: { attempts?: number; pause?: string };
+  breaker?: { failures?: number; rest?: string };
+}
+
+interface CommonStoreInFile extends ResilienceInFile {
   url: string;
   timeout?: string;
   deadline?: string;
   pool?: { max?: number; wait?: string };
-  retry?: { attempts?: number; pause?: string };
-  breaker?: { failures?: number; rest?: string };
 }
 
 export interface PrismaStoreInFile extends CommonStoreInFile {
@@ -211,7 +215,7 @@ export interface OperationInFile {
   anonymous?: boolean;
 }
 
-export interface OperationSideInFile {
+export interface OperationSideInFile extends ResilienceInFile {
   module?: string;
   upstream?: string;
   timeout?: string;

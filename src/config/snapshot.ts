@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type {
-  BreakerSettings,
   FieldSettings,
   MessageSchemas,
   QuerySettings,
@@ -14,6 +13,7 @@ import { accessSettings, authSettings, corsSettings, operationSettings } from '.
 import { httpSettings, jsonFileSettings } from './api-settings.ts';
 import { DEFAULTS } from './defaults.ts';
 import type { AuthInFile, ConfigFile, ResourceInFile, StoreInFile } from './file-shape.ts';
+import { breakerSettings, resilienceSettings, retrySettings } from './resilience.ts';
 import { sortField } from './rules/query.ts';
 import { bytes, fraction, milliseconds } from './units.ts';
 
@@ -29,6 +29,7 @@ export function toSnapshot(
     hash,
     server: serverSettings(config.server),
     upstream: config.upstream ?? null,
+    upstreamRetry: retrySettings(config.upstreamRetry),
     upstreamBreaker: breakerSettings(config.upstreamBreaker),
     stores: mapValues(config.stores, (store) => storeSettings(store, absolute)),
     control,
@@ -64,7 +65,7 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
     timeout: milliseconds(store.timeout ?? DEFAULTS.store.timeout),
     deadline: milliseconds(store.deadline ?? DEFAULTS.store.deadline),
     pool: { max: pool.max, wait: milliseconds(pool.wait) },
-    ...resilience(store),
+    ...resilienceSettings(store),
   };
   if (store.kind === 'json-file') return jsonFileSettings(store, common, absolute);
   if (store.kind === 'http') return httpSettings(store, common);
@@ -90,19 +91,6 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
       ? { above: milliseconds(slowQueries.above), plan: slowQueries.plan ?? DEFAULTS.prisma.slowQueries.plan }
       : null,
   };
-}
-
-function resilience({ retry, breaker }: StoreInFile): Pick<StoreSettings, 'retry' | 'breaker'> {
-  const attempts = { ...DEFAULTS.store.retry, ...retry };
-  return {
-    retry: retry ? { attempts: attempts.attempts, pause: milliseconds(attempts.pause) } : null,
-    breaker: breakerSettings(breaker),
-  };
-}
-
-function breakerSettings(given: StoreInFile['breaker']): BreakerSettings | null {
-  const limit = { ...DEFAULTS.store.breaker, ...given };
-  return given ? { failures: limit.failures, rest: milliseconds(limit.rest) } : null;
 }
 
 function resourceSettings(

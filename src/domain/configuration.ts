@@ -16,6 +16,8 @@ export interface Snapshot {
   server: ServerSettings;
   /** Base URL that takes what no resource names; null: answer 404. */
   upstream: string | null;
+  /** How often the upstream is asked again for what got no answer, where that is harmless; null: never. */
+  upstreamRetry: RetrySettings | null;
   /** When the upstream is left alone; null: never. */
   upstreamBreaker: BreakerSettings | null;
   stores: Readonly<Record<string, StoreSettings>>;
@@ -46,7 +48,7 @@ export interface ServerSettings {
   probes: boolean;
 }
 
-/** How often a store is asked again for what failed without effect. */
+/** How often a store or a service is asked again for what failed without effect. */
 export interface RetrySettings {
   /** Attempts after the first one. */
   attempts: number;
@@ -54,7 +56,7 @@ export interface RetrySettings {
   pause: number;
 }
 
-/** When a store that keeps failing is left alone. */
+/** When a store or a service that keeps failing is left alone. */
 export interface BreakerSettings {
   /** Failures one after the other that open it. */
   failures: number;
@@ -393,4 +395,8 @@ export type OperationSide = { module: string } | ServiceSide;
 export interface ServiceSide {
   upstream: string;
   timeout: number;
+  /** Null: a safe operation is asked once more where the connection broke. */
+  retry: RetrySettings | null;
+  /** Null: none. */
+  breaker: BreakerSettings | null;
 }

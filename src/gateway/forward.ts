@@ -1,18 +1,26 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import proxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { BreakerSettings } from '../domain/configuration.ts';
+import type { BreakerSettings, RetrySettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { sendError } from './resource-routes.ts';
 import { UpstreamBreaker } from './upstream-breaker.ts';
+import { type ForwardedAttempt, UpstreamRetry } from './upstream-retry.ts';
 
 export interface ForwardOptions {
   /** Base URL; null: answer 404. Asked per request: a new configuration moves it between two requests. */
   upstream: () => string | null;
-  /** When it is left alone; null or left out: never. */
-  breaker?: () => BreakerSettings | null;
+  /** When it is asked again and when it is left alone; null: never. */
+  settings: () => { retry: RetrySettings | null; breaker: BreakerSettings | null };
+  policies: UpstreamPolicies;
   constraints: Record<string, string>;
   patience?: UpstreamPatience;
+}
+
+/** What is done about the upstream's failures, and has been. */
+export class UpstreamPolicies {
+  readonly retry = new UpstreamRetry();
+  readonly breaker = new UpstreamBreaker();
 }
 
 /** Longest silence of the upstream before its answer begins, and in the middle of it; ms. */
@@ -35,8 +43,7 @@ const HOP_BY_HOP = ['connection', 'keep-alive', 'proxy-connection', 'transfer-en
  * no parsing.
  */
 export async function forwardRoutes(app: FastifyInstance, options: ForwardOptions): Promise<void> {
-  const { upstream, constraints, breaker = () => null, patience = PATIENCE } = options;
-  const upstreamBreaker = new UpstreamBreaker();
+  const { upstream, settings, policies, constraints, patience = PATIENCE } = options;
   app.setErrorHandler((error, request, reply) => refuse(reply, refusal(error), request));
   app.addHook('onRequest', (request, _reply, done) => {
     hideType(request);
@@ -65,7 +72,7 @@ export async function forwardRoutes(app: FastifyInstance, options: ForwardOption
     internalRewriteLocationHeader: false,
     preHandler: async (request: FastifyRequest, reply: FastifyReply) => {
       const problem = upstream() === null ? noRoute(request) : unsendable(request);
-      const refused = problem ?? (await upstreamBreaker.admit(breaker(), reply));
+      const refused = problem ?? (await policies.breaker.admit(settings().breaker, reply));
       if (!refused) return;
       refuse(reply, refused, request);
       return reply;
@@ -73,8 +80,8 @@ export async function forwardRoutes(app: FastifyInstance, options: ForwardOption
     preRewrite: (target: string) => basePath(upstream()) + target,
     replyOptions: {
       getUpstream: () => upstream() ?? '',
-      // A 503 of the upstream is an answer; the library would ask up to ten times more.
-      retryDelay: () => null,
+      // In place of the library's own rule: a 503 of the upstream is an answer, and it would ask up to ten times more.
+      retryDelay: (attempt: ForwardedAttempt) => policies.retry.pause(settings().retry, attempt),
       rewriteRequestHeaders: requestHeaders,
       rewriteHeaders: (headers: IncomingHttpHeaders) => without(headers, HOP_BY_HOP),
       onError: (reply: FastifyReply, { error }: { error: Error & { code?: string } }) => {

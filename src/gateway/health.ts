@@ -1,7 +1,7 @@
 import { isBanyanError } from '../domain/errors.ts';
-import type { StoreKind } from '../domain/words.ts';
+import type { Side, StoreKind } from '../domain/words.ts';
 import type { Family } from '../observability/prometheus.ts';
-import type { StoreFigures } from '../stores/figures.ts';
+import type { BreakerState, StoreFigures } from '../stores/figures.ts';
 
 /** A store as probes see it. */
 export interface ProbedStore {
@@ -91,6 +91,49 @@ export function storeFamilies(stores: readonly ProbedStore[]): Family[] {
     {
       name: 'banyan_store_breaker_open',
       help: 'Whether the store is left alone at the moment.',
+      type: 'gauge',
+      samples: each(({ breaker }) => (breaker === 'open' ? 1 : 0)),
+    },
+  ];
+}
+
+/** The service of one side of an operation. */
+export interface ProbedService {
+  operation: string;
+  side: Side;
+  figures: { retries: number; breaker: BreakerState | null };
+}
+
+export function upstreamFamilies({ retries, open }: { retries: number; open: boolean }): Family[] {
+  return [
+    {
+      name: 'banyan_upstream_retries_total',
+      help: 'Attempts after a first one to which the upstream gave no answer.',
+      type: 'counter',
+      samples: [{ labels: {}, value: retries }],
+    },
+    {
+      name: 'banyan_upstream_breaker_open',
+      help: 'Whether the upstream is left alone at the moment.',
+      type: 'gauge',
+      samples: [{ labels: {}, value: open ? 1 : 0 }],
+    },
+  ];
+}
+
+export function serviceFamilies(services: readonly ProbedService[]): Family[] {
+  const each = (value: (figures: ProbedService['figures']) => number) =>
+    services.map(({ operation, side, figures }) => ({ labels: { operation, side }, value: value(figures) }));
+  return [
+    {
+      name: 'banyan_service_retries_total',
+      help: 'Attempts after a first one to which the service of an operation gave no answer.',
+      type: 'counter',
+      samples: each(({ retries }) => retries),
+    },
+    {
+      name: 'banyan_service_breaker_open',
+      help: 'Whether the service of an operation is left alone at the moment.',
       type: 'gauge',
       samples: each(({ breaker }) => (breaker === 'open' ? 1 : 0)),
     },

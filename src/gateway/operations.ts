@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../domain/callers.ts';
-import type { OperationSettings, ServiceSide } from '../domain/configuration.ts';
+import type { OperationSettings } from '../domain/configuration.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
 import { operationName } from '../domain/operations.ts';
@@ -22,7 +22,7 @@ import {
 } from './operation-records.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { auditWrite } from './write-audit.ts';
-import { askService, type ServiceAnswer } from './service-call.ts';
+import type { Service, ServiceAnswer } from './service-call.ts';
 
 export type { OperationPage, OperationReads, OperationRecords } from './operation-records.ts';
 
@@ -63,7 +63,7 @@ export interface OperationModule {
 }
 
 /** What runs on a side: a handler of a module, or a service; null: nothing. */
-export type BoundSide = { handler: OperationHandler } | { service: ServiceSide } | null;
+export type BoundSide = { handler: OperationHandler } | { service: Service } | null;
 
 export interface BoundOperation {
   settings: OperationSettings;
@@ -226,11 +226,10 @@ export async function runOn(
 
 async function ask(
   { settings }: BoundOperation,
-  service: ServiceSide,
+  service: Service,
   { target, headers, body, requestId }: OperationRequest,
 ): Promise<ServiceAnswer> {
-  const { method, safe } = settings;
-  return await askService(service, { method, target, headers, body, safe }, requestId);
+  return await service.ask({ method: settings.method, target, headers, body }, requestId);
 }
 
 function answerOf(operation: BoundOperation, answer: ServiceAnswer): Answer {

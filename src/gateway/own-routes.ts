@@ -1,13 +1,24 @@
 import type { FastifyInstance } from 'fastify';
 import { stringifyJson } from '../domain/values.ts';
 import { PROMETHEUS_TYPE, prometheusText } from '../observability/prometheus.ts';
-import { healthOf, storeFamilies, type ProbedStore, type RequestCounter } from './health.ts';
+import type { UpstreamPolicies } from './forward.ts';
+import {
+  healthOf,
+  type ProbedService,
+  type ProbedStore,
+  type RequestCounter,
+  serviceFamilies,
+  storeFamilies,
+  upstreamFamilies,
+} from './health.ts';
 
 /** What the gateway tells of itself. */
 export interface OwnContext {
   /** Whether requests are served. */
   ready: () => boolean;
   stores: () => readonly ProbedStore[];
+  upstream: UpstreamPolicies;
+  services: () => readonly ProbedService[];
   requests: RequestCounter;
   /** The OpenAPI document in force; asked per request. */
   document: () => Record<string, unknown>;
@@ -16,7 +27,8 @@ export interface OwnContext {
 const OWN = { constraints: { banyan: 'own' } };
 
 /** For orchestrators and operators: `/_banyan/…`, and without it where `server.probes` is set (see match.ts). */
-export function probeRoutes(app: FastifyInstance, { ready, stores, requests }: OwnContext): void {
+export function probeRoutes(app: FastifyInstance, own: OwnContext): void {
+  const { ready, stores, upstream, services, requests } = own;
   for (const prefix of ['/_banyan', '']) {
     app.get(`${prefix}/live`, OWN, () => ({ status: 'live' }));
     app.get(`${prefix}/ready`, OWN, async (_request, reply) => {
@@ -27,8 +39,13 @@ export function probeRoutes(app: FastifyInstance, { ready, stores, requests }: O
       return await reply.code(health.status === 'ok' ? 200 : 503).send(health);
     });
     app.get(`${prefix}/metrics`, OWN, async (_request, reply) => {
-      const text = prometheusText([...storeFamilies(stores()), ...requests.families()]);
-      return await reply.header('content-type', PROMETHEUS_TYPE).send(text);
+      const families = [
+        ...storeFamilies(stores()),
+        ...upstreamFamilies({ retries: upstream.retry.retries, open: upstream.breaker.isOpen }),
+        ...serviceFamilies(services()),
+        ...requests.families(),
+      ];
+      return await reply.header('content-type', PROMETHEUS_TYPE).send(prometheusText(families));
     });
   }
 }

@@ -5,12 +5,12 @@ import type { ServerSettings } from '../domain/configuration.ts';
 import type { TokenVerifier } from '../callers/tokens.ts';
 import { allowOrigins } from './cors.ts';
 import { batchRoutes } from './batch-routes.ts';
-import { RequestCounter, type ProbedStore } from './health.ts';
+import { RequestCounter, type ProbedService, type ProbedStore } from './health.ts';
 import { openApiDocument } from './openapi.ts';
 import { docsRoutes, probeRoutes, type OwnContext } from './own-routes.ts';
 import { openRateLimits } from './rate-limit.ts';
 import type { Redis } from './redis.ts';
-import { forwardRoutes, noRoute, refusal, type UpstreamPatience } from './forward.ts';
+import { forwardRoutes, noRoute, refusal, UpstreamPolicies, type UpstreamPatience } from './forward.ts';
 import type { Match, Matcher } from './match.ts';
 import { resourceRoutes, sendError, type RouteContext } from './resource-routes.ts';
 
@@ -22,6 +22,7 @@ export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operat
   ready: () => boolean;
   /** What `/health` and `/metrics` speak of. */
   stores?: () => readonly ProbedStore[];
+  services?: () => readonly ProbedService[];
   /** Shared by all processes; null: this one counts by itself. */
   redis?: Redis | null;
   /** How long the upstream may be silent, where not as usual. */
@@ -73,9 +74,12 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       batchRoutes(scope, { ...options, matchOf, tokensOf, checkRate });
     });
   });
+  const upstream = new UpstreamPolicies();
   const own: OwnContext = {
     ready: options.ready,
     stores: options.stores ?? (() => []),
+    upstream,
+    services: options.services ?? (() => []),
     requests,
     document: () => openApiDocument(options.matcher().described),
   };
@@ -84,7 +88,11 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   await app.register(async (scope) => {
     await forwardRoutes(scope, {
       upstream: () => options.matcher().snapshot.upstream,
-      breaker: () => options.matcher().snapshot.upstreamBreaker ?? null,
+      settings: () => {
+        const { upstreamRetry = null, upstreamBreaker = null } = options.matcher().snapshot;
+        return { retry: upstreamRetry, breaker: upstreamBreaker };
+      },
+      policies: upstream,
       constraints: { banyan: 'forward' },
       patience: options.upstreamPatience,
     });

@@ -1,17 +1,22 @@
-import { circuitBreaker, type CircuitBreakerPolicy, ConsecutiveBreaker, handleAll } from 'cockatiel';
+import { type CircuitBreakerPolicy, handleAll } from 'cockatiel';
 import type { FastifyReply } from 'fastify';
 import type { BreakerSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
+import { breakerOf, stateOf } from '../stores/policies.ts';
 
 const FAILED = Symbol('failed');
 type Judged = FastifyReply & { [FAILED]?: (reason: unknown) => void };
 
 /**
- * Leaves an upstream alone that cannot be reached. A request counts from when it is passed on until its answer is over: an
- * answer of any status is a success, a connection that fails or says nothing in time is none.
+ * Leaves an upstream alone that cannot be reached. A request counts once, from when it is first passed on until its answer
+ * is over: an answer of any status is a success; that no attempt brings one, for want of a connection or in time, is none.
  */
 export class UpstreamBreaker {
   #policy: { settings: string; breaker: CircuitBreakerPolicy } | null = null;
+
+  get isOpen(): boolean {
+    return stateOf(this.#policy?.breaker ?? null) === 'open';
+  }
 
   /** Null when the request may be passed on; else why not. */
   async admit(settings: BreakerSettings | null, reply: FastifyReply): Promise<BanyanError | null> {
@@ -38,9 +43,7 @@ export class UpstreamBreaker {
   #breaker(settings: BreakerSettings): CircuitBreakerPolicy {
     const text = JSON.stringify(settings);
     if (this.#policy?.settings !== text) {
-      const { failures, rest } = settings;
-      const options = { halfOpenAfter: rest, breaker: new ConsecutiveBreaker(failures) };
-      this.#policy = { settings: text, breaker: circuitBreaker(handleAll, options) };
+      this.#policy = { settings: text, breaker: breakerOf(handleAll, settings) };
     }
     return this.#policy.breaker;
   }

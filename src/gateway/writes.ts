@@ -5,7 +5,7 @@ import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { WritePlace } from '../replication/places.ts';
-import { drawsKeys, type RecordSide } from '../replication/resource.ts';
+import { drawsKeys, RecordSide } from '../replication/resource.ts';
 import { markLegacyWrite, nameMark } from '../state/journal.ts';
 import { isWithin, ownRecord, tenantOf, type Tenant } from './access.ts';
 import { refuseForeignParents } from './parents.ts';
@@ -138,7 +138,7 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: L
   const [mark] = (await markLegacyWrite(resource.database, marks).catch(nothingSent)) as [string];
   reach('write.marked');
   const answered = (key: Key) => syncer.answered([{ id: mark, key }]);
-  const inTime = stillInTime(resource.legacy, begun);
+  const inTime = () => landsInTime(resource.legacy, begun);
   let record: PublicRecord;
   try {
     record = await perform(runtime, resource.legacy, request, inTime);
@@ -160,10 +160,14 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: L
 }
 
 /** Throws where a process was paused and might send when nobody waits for its mark any more. */
-export function stillInTime({ timing: { timeout, deadline } }: RecordSide, begun: number): () => void {
+export function stillInTime(side: RecordSide, begun: number): () => void {
   return () => {
-    if (performance.now() + timeout + DRIFT > begun + deadline) throw new BanyanError('too-slow-to-send');
+    if (!landsInTime(side, begun)) throw new BanyanError('too-slow-to-send');
   };
+}
+
+function landsInTime({ timing: { timeout, deadline } }: RecordSide, begun: number): boolean {
+  return performance.now() + timeout + DRIFT <= begun + deadline;
 }
 
 /** The mark may be there or not; nothing was sent to legacy, so the client may be sure that nothing was done. */
@@ -200,23 +204,32 @@ async function writeNew(
   return { record, side: place.side };
 }
 
-/** The write itself; once more after its parents were synced, where the primary lacks them only because it follows there. */
+/**
+ * The write itself; once more after its parents were synced, where the primary lacks them only because it follows there.
+ * `inTime`: whether the mark still allows it. A place that joins both sides asks several stores, and is asked once.
+ */
 async function perform(
   runtime: ResourceRuntime,
   side: WritePlace,
   request: LimitedWrite,
-  inTime: () => void = () => undefined,
+  inTime: (() => boolean) | null = null,
 ): Promise<PublicRecord> {
-  inTime();
+  const begun = performance.now();
+  const write = async () => await VERBS[request.verb](runtime, side, request);
+  const send = async () => {
+    if (inTime && !inTime()) throw new BanyanError('too-slow-to-send');
+    if (!(side instanceof RecordSide) || !side.store.repeat) return await write();
+    // R8: under the same mark, and only while it allows that; without one, while no repeat of the client's runs beside it.
+    return await side.store.repeat(write, inTime ?? (() => landsInTime(side, begun)));
+  };
   try {
-    return await VERBS[request.verb](runtime, side, request);
+    return await send();
   } catch (error) {
     if (request.tenant && isBanyanError(error, 'duplicate')) throw plainDuplicate(runtime, error);
     if (!isBanyanError(error, 'reference-missing') || request.verb === 'remove') throw error;
     if (runtime.resource.references.length === 0) throw error;
     await runtime.syncer.syncParents([request.record]).catch(() => undefined);
-    inTime();
-    return await VERBS[request.verb](runtime, side, request);
+    return await send();
   }
 }
 

@@ -22,6 +22,11 @@ export interface Store {
   readonly database: Database | null;
   /** A table or collection of the store. Costs nothing; looks at nothing. */
   table(spec: TableSpec): Table;
+  /**
+   * Runs a write of one request, and again where it certainly was not done, as often as the store's settings allow and while
+   * `inTime` holds before it is sent: when that is, only the caller knows (R8). Left out: writes are run once.
+   */
+  repeat?<T>(write: () => Promise<T>, inTime: () => boolean): Promise<T>;
   /** Resolves when the store answers a trivial request with the configured account. */
   ping(): Promise<void>;
   close(): Promise<void>;

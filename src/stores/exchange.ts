@@ -2,6 +2,8 @@ import type { Agent, Dispatcher } from 'undici';
 
 /** Code of the error with which a request is given up after its time. */
 export const SILENT = 'NO_ANSWER_IN_TIME';
+/** A connection that the server closed while it was idle, noticed only when a request was written to it. */
+const STALE = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 export interface Request {
   method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -30,11 +32,34 @@ export class NoAnswer extends Error {
 }
 
 /**
+ * As `exchange`, until performance.now() is `until`. A request that writes nothing is sent once more where its connection
+ * was stale; what a write came to there nobody knows.
+ */
+export async function exchangeUntil(
+  agent: Agent,
+  request: Request,
+  until: number,
+  { writes }: { writes: boolean },
+): Promise<Answer> {
+  const once = async () => await exchange(agent, request, Math.max(1, until - performance.now()));
+  try {
+    return await once();
+  } catch (error) {
+    if (writes || !isStale(error)) throw error;
+    return await once();
+  }
+}
+
+function isStale(error: unknown): boolean {
+  return error instanceof NoAnswer && error.sent && STALE.has(error.cause.code ?? '');
+}
+
+/**
  * One request and its whole answer within `time` milliseconds, else NoAnswer. This is below fetch, because fetch does
  * not tell whether a request that failed was ever written to a connection, and that decides between "nothing was
  * changed" and "nobody knows" (R2). A request that timed out before it was sent will never be sent (A1).
  */
-export function exchange(agent: Agent, request: Request, time: number): Promise<Answer> {
+function exchange(agent: Agent, request: Request, time: number): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const handler = new Exchange(resolve, reject, time);
     // The timeout above is the only one; undici's own are coarser.

@@ -3,7 +3,7 @@ export interface StoreFigures {
   /** Requests by what they do and how they ended: `ok`, or the error's code. */
   requests: ReadonlyMap<string, Figure>;
   /** Whether requests are let through; null: the store has no breaker. */
-  breaker: 'closed' | 'open' | 'half-open' | null;
+  breaker: BreakerState | null;
   /** Attempts after a first one. */
   retries: number;
 }
@@ -15,6 +15,8 @@ export interface Figure {
   /** Milliseconds, all together. */
   time: number;
 }
+
+export type BreakerState = 'closed' | 'open' | 'half-open';
 
 export type StoreOperation = 'read' | 'write';
 

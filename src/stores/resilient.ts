@@ -1,20 +1,12 @@
-import {
-  circuitBreaker,
-  CircuitState,
-  type CircuitBreakerPolicy,
-  ConsecutiveBreaker,
-  ExponentialBackoff,
-  handleWhen,
-  isBrokenCircuitError,
-  retry,
-  type RetryPolicy,
-} from 'cockatiel';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CircuitBreakerPolicy, handleWhen, isBrokenCircuitError, type RetryPolicy } from 'cockatiel';
 import type { BreakerSettings, RetrySettings } from '../domain/configuration.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { Database } from '../domain/sql.ts';
 import type { StoreKind } from '../domain/words.ts';
 import type { Capabilities, InsertOutcome, Store, StoreNotice, Table, TableSpec } from './contract.ts';
 import { StoreCounter, type StoreFigures, type StoreOperation } from './figures.ts';
+import { breakerOf, pauseAfter, retryOf, stateOf } from './policies.ts';
 
 /** What a store does about failures, and what it has counted. */
 export interface Resilience {
@@ -26,17 +18,11 @@ export interface Resilience {
 const TROUBLE = ['store-unreachable', 'store-timeout', 'outcome-unknown'] as const;
 /** Failures that may be over a moment later, and after which nothing was done. */
 const WORTH_ANOTHER_TRY = ['store-unreachable', 'store-timeout', 'store-overloaded'] as const;
-const LONGEST_PAUSE = 2_000;
-const BREAKER = {
-  [CircuitState.Closed]: 'closed',
-  [CircuitState.Open]: 'open',
-  [CircuitState.Isolated]: 'open',
-  [CircuitState.HalfOpen]: 'half-open',
-} as const;
 
 /**
- * Any store, counted, and with the retries and the breaker of its settings. Only reads are tried again here: when a write
- * may be sent depends on its mark's deadline or on its lease (R7, R8), which only the caller knows.
+ * Any store, counted, and with the retries and the breaker of its settings. Each attempt counts for both. Only reads
+ * are tried again by themselves: when a write may be sent depends on its mark's deadline or on its lease (R7, R8), which only
+ * the caller knows (`repeat`).
  */
 export class ResilientStore implements Store {
   readonly name: string;
@@ -45,15 +31,17 @@ export class ResilientStore implements Store {
   readonly #store: Store;
   readonly #counter = new StoreCounter();
   readonly #breaker: CircuitBreakerPolicy | null;
+  readonly #again: RetrySettings | null;
   readonly #retry: RetryPolicy | null;
 
-  constructor(store: Store, { retry: again, breaker }: Resilience, notice: StoreNotice) {
+  constructor(store: Store, { retry: again = null, breaker }: Resilience, notice: StoreNotice) {
     this.#store = store;
     this.name = store.name;
     this.kind = store.kind;
     this.database = store.database;
-    this.#breaker = breaker ? breakerOf(store.name, breaker, notice) : null;
-    this.#retry = again ? retryOf(again) : null;
+    this.#breaker = breaker ? noticed(store.name, breaker, notice) : null;
+    this.#again = again;
+    this.#retry = again && retryOf(handleWhen(isPassingHere), again);
     this.#retry?.onRetry(() => (this.#counter.retries += 1));
   }
 
@@ -66,7 +54,7 @@ export class ResilientStore implements Store {
     return {
       requests: this.#counter.requests,
       retries: this.#counter.retries,
-      breaker: this.#breaker && BREAKER[this.#breaker.state],
+      breaker: stateOf(this.#breaker),
     };
   }
 
@@ -92,6 +80,20 @@ export class ResilientStore implements Store {
     return await this.#guarded('write', work);
   }
 
+  async repeat<T>(write: () => Promise<T>, inTime: () => boolean): Promise<T> {
+    const again = this.#again;
+    for (let failed = 1; ; failed += 1) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!again || failed > again.attempts || !wasNotDone(error)) throw error;
+        await sleep(pauseAfter(failed, again));
+        if (!inTime()) throw error;
+        this.#counter.retries += 1;
+      }
+    }
+  }
+
   async #guarded<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T> {
     const begun = performance.now();
     try {
@@ -106,31 +108,24 @@ export class ResilientStore implements Store {
   }
 }
 
-function breakerOf(
-  store: string,
-  { failures, rest }: BreakerSettings,
-  notice: StoreNotice,
-): CircuitBreakerPolicy {
-  const breaker = circuitBreaker(
-    handleWhen((error) => isBanyanError(error, ...TROUBLE)),
-    { halfOpenAfter: rest, breaker: new ConsecutiveBreaker(failures) },
-  );
-  breaker.onBreak(() =>
-    notice({ store, message: 'the store failed too often and is left alone', details: { failures, rest } }),
-  );
-  breaker.onReset(() => notice({ store, message: 'the store answers again' }));
-  return breaker;
+function isPassingHere(error: unknown): boolean {
+  return isBanyanError(error, ...WORTH_ANOTHER_TRY);
 }
 
-function retryOf({ attempts, pause }: RetrySettings): RetryPolicy {
-  return retry(
-    handleWhen((error) => isBanyanError(error, ...WORTH_ANOTHER_TRY)),
-    // Decorrelated jitter: processes that failed together do not come back together.
-    {
-      maxAttempts: attempts,
-      backoff: new ExponentialBackoff({ initialDelay: pause, maxDelay: LONGEST_PAUSE }),
-    },
+/** A definite answer, or none because nothing was sent (R2). */
+function wasNotDone(error: unknown): boolean {
+  return isBanyanError(error, ...WORTH_ANOTHER_TRY) && error.outcome === 'not-applied';
+}
+
+function noticed(store: string, settings: BreakerSettings, notice: StoreNotice): CircuitBreakerPolicy {
+  const breaker = breakerOf(
+    handleWhen((error) => isBanyanError(error, ...TROUBLE)),
+    settings,
   );
+  const details = { ...settings };
+  breaker.onBreak(() => notice({ store, message: 'the store failed too often and is left alone', details }));
+  breaker.onReset(() => notice({ store, message: 'the store answers again' }));
+  return breaker;
 }
 
 function resting(store: string): BanyanError {

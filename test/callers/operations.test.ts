@@ -1,35 +1,25 @@
-import { createServer, type IncomingMessage } from 'node:http';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import t from 'tap';
 import { configHash } from '../../src/config/load.ts';
 import { modeOf, moveByFile, send } from '../harness/api.ts';
+import { claimPort } from '../harness/port.ts';
 import { ROOT } from '../harness/postgres.ts';
 import { until } from '../harness/wait.ts';
 import { call } from '../cli/place.ts';
 import { startCallers } from './place.ts';
+import { startService } from './service.ts';
 
 const modules = resolve(ROOT, 'test/callers/operations');
 
-/** The compliance engine as a service; `answer` is what it says to all. */
-const service = {
-  answer: { status: 200, body: '{}' },
-  asked: [] as { url: string; body: string; request: IncomingMessage }[],
-};
-const server = createServer((request, response) => {
-  let body = '';
-  request.on('data', (chunk: Buffer) => (body += chunk.toString()));
-  request.on('end', () => {
-    service.asked.push({ url: request.url ?? '', body, request });
-    if (service.answer.status === 0) return void request.socket.destroy();
-    response
-      .writeHead(service.answer.status, { 'content-type': 'application/json' })
-      .end(service.answer.body);
-  });
-});
-await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-t.teardown(() => void server.close().closeAllConnections());
-const serviceUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/engine`;
+/** The compliance engine as a service. */
+const service = await startService(t);
+const serviceUrl = service.url;
+
+/** Where nobody listens yet. */
+const settlePort = await claimPort();
+const settleUrl = `http://127.0.0.1:${settlePort}`;
 
 const TENANTS = [
   [
@@ -50,13 +40,28 @@ const place = await startCallers(
     legacy: { module: ${modules}/score.ts }
     new: { upstream: '\${SCORE_URL}', timeout: 2s }
     compare: { ignore: [at] }
+  rate:
+    path: /api/v1/rate
+    method: GET
+    mode: new
+    new: { upstream: '\${SCORE_URL}', retry: { attempts: 2, pause: 5ms } }
+  book:
+    path: /api/v1/book
+    method: POST
+    mode: new
+    new: { upstream: '\${SCORE_URL}', retry: { attempts: 2, pause: 5ms } }
+  settle:
+    path: /api/v1/settle
+    method: POST
+    mode: new
+    new: { upstream: '\${SETTLE_URL}', retry: { pause: 5ms }, breaker: { failures: 2, rest: 300ms } }
   adopt-lead:
     path: /api/companies/:id/adopt
     method: POST
     module: ${modules}/adopt-lead.ts
     resources: [companies, leads]
 `,
-  { SCORE_URL: serviceUrl },
+  { SCORE_URL: serviceUrl, SETTLE_URL: settleUrl },
 );
 const { gateway, config, sides } = place;
 const ada = await place.as({ sub: 'ada', org: 'acme' });
@@ -86,6 +91,7 @@ async function compared(n: number): Promise<any> {
     ...sides.env,
     OIDC_ISSUER: place.issuer.url,
     SCORE_URL: serviceUrl,
+    SETTLE_URL: settleUrl,
     BANYAN_CONFIG: config.file,
   };
   const { out } = await call(['status', '--json'], env, ROOT);
@@ -150,6 +156,43 @@ t.test('N4: what the service refuses is its word, and what it breaks has a name'
   await setMode('legacy');
   t.same((await score()).body, LOCAL, 'and the way back is one word too');
   t.match((await score('much')).body.error, { code: 'validation-failed' });
+});
+
+/** A figure of a service, by what `/metrics` says. */
+async function figure(name: string, operation: string): Promise<number> {
+  const { body } = await send(gateway.url, 'GET', '/_banyan/metrics');
+  const line = new RegExp(`^banyan_service_${name}\\{operation="${operation}",side="new"\\} (\\d+)$`, 'm');
+  return Number(line.exec(String(body))?.[1]);
+}
+
+t.test('Q5: a service is asked again only where that does no harm, and never after an answer', async (t) => {
+  const asked = async (method: string, path: string, drops: number, status = 200) => {
+    service.drops = drops;
+    service.answer = { status, body: '{"rate":1}' };
+    const before = service.asked.length;
+    const answer = await ada(method, path, method === 'POST' ? {} : undefined);
+    return [answer.status, answer.body.error?.code, service.asked.length - before];
+  };
+  t.same(await asked('GET', '/api/v1/rate', 2), [200, undefined, 3]);
+  t.same(await asked('GET', '/api/v1/rate', 3), [502, 'upstream-unreachable', 3]);
+  t.same(await asked('GET', '/api/v1/rate', 0, 503), [502, 'service-failed', 1]);
+  t.same(await asked('POST', '/api/v1/book', 1), [504, 'outcome-unknown', 1], 'it may have been booked');
+  t.equal(await figure('retries_total', 'rate'), 4);
+  t.equal(await figure('retries_total', 'book'), 0);
+});
+
+t.test('Q5: a service that is not there is asked again, left alone, and taken back', async (t) => {
+  const settle = async () => await ada('POST', '/api/v1/settle', {});
+  t.match((await settle()).body.error, { code: 'upstream-unreachable' });
+  t.equal(await figure('retries_total', 'settle'), 2, 'nothing was sent, so that a POST is tried again too');
+  t.equal(await figure('breaker_open', 'settle'), 0, 'three attempts are one failure');
+  await until(async () => (await settle()).body.error?.code === 'upstream-resting', { what: 'it rests' });
+  const settled = createServer((_request, response) => response.end('{"settled":true}'));
+  await new Promise<void>((done) => settled.listen(settlePort, '127.0.0.1', done));
+  t.teardown(() => void settled.close().closeAllConnections());
+  await until(async () => (await settle()).status === 200, { what: 'it is taken back' });
+  t.same((await settle()).body, { settled: true });
+  t.equal(await figure('breaker_open', 'settle'), 0);
 });
 
 t.test('an operation without a token is refused before anything runs', async (t) => {

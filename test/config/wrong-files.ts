@@ -167,7 +167,7 @@ export const WRONG_FILES: readonly WrongFile[] = [
     edit: ['upstream: ', 'upstraem: '],
     at: [7, 1],
     found: 'the unknown key "upstraem"',
-    expected: 'one of server, upstream, upstreamBreaker, control, auth, stores, resources, operations',
+    expected: 'one of server, upstream, upstreamRetry, upstreamBreaker, control, auth, stores, resources, operations',
     suggestion: '"upstream"',
   },
   {
@@ -1140,6 +1140,27 @@ export const WRONG_FILES: readonly WrongFile[] = [
     at: [7, 10],
     found: 'something else',
     expected: 'a URL that begins with redis:// or rediss://',
+  },
+  {
+    name: 'an upstream that is asked for ever',
+    edit: ['stores:', 'upstreamRetry: { attempts: 11 }\nstores:'],
+    at: [8, 28],
+    found: '11',
+    expected: 'a number from 1 to 10',
+  },
+  {
+    name: 'an upstream that is left alone for days',
+    edit: ['stores:', 'upstreamBreaker: { rest: 48h }\nstores:'],
+    at: [8, 26],
+    found: '"48h"',
+    expected: 'at most 24h',
+  },
+  {
+    name: 'a breaker of a module',
+    edit: ['    module: base-file.ts\n', '    new: { module: base-file.ts, breaker: {} }\n'],
+    at: [56, 34],
+    found: '"breaker" without "upstream"',
+    expected: 'it beside the upstream of a service only',
   },
   {
     name: 'a breaker that never closes',

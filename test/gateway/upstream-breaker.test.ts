@@ -1,10 +1,11 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { send } from '../harness/api.ts';
 import { until } from '../harness/wait.ts';
 import { startBareGateway } from './bare-gateway.ts';
+import { exchange, type Sent, startUpstream } from './upstream.ts';
 
 t.test('an upstream that cannot be reached is left alone, and taken back when it answers', async (t) => {
   const upstream = createServer((_request, response) => {
@@ -47,4 +48,64 @@ t.test('an upstream that cannot be reached is left alone, and taken back when it
   await until(async () => (await ask()).status === 200, { what: 'it is taken back' });
   const answers = await Promise.all(Array.from({ length: 20 }, ask));
   t.ok(answers.every((answer) => answer.status === 200));
+});
+
+/** An upstream that deals with requests as `fates` say, one after the other, and then answers them. */
+async function startFatedUpstream(t: Test) {
+  const upstream = await startUpstream(t);
+  const fates: ('drop' | 'silence' | 503)[] = [];
+  const asked: string[] = [];
+  upstream.on('/x', (request, response) => {
+    asked.push(request.method ?? '');
+    const fate = fates.shift();
+    if (fate === 'drop') request.socket.destroy();
+    else if (fate !== 'silence') response.writeHead(fate ?? 200).end('here');
+  });
+  return { url: upstream.url, fates, asked };
+}
+
+t.test('what only reads is asked again where no answer came, and nothing else is', async (t) => {
+  const { url: upstream, fates, asked } = await startFatedUpstream(t);
+  const url = await startBareGateway(t, upstream, { upstreamRetry: { attempts: 2, pause: 5 } });
+  const outcome = async (fate: readonly (typeof fates)[number][], sent: Sent) => {
+    asked.length = 0;
+    fates.splice(0, Infinity, ...fate);
+    return [(await exchange(`${url}/x`, sent)).status, asked.length];
+  };
+  for (const method of ['GET', 'HEAD', 'OPTIONS'])
+    t.same(await outcome(['drop'], { method }), [200, 2], `${method} succeeds by the second attempt`);
+  t.same(await outcome(['drop', 'silence'], {}), [200, 3], 'silence is no answer either');
+  t.same(await outcome(['drop', 'drop', 'drop'], {}), [502, 3], 'but not for ever');
+  const body = { body: 'x', headers: { 'content-length': '1' } };
+  for (const method of ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+    t.same(await outcome(['drop'], { method, ...body }), [502, 1], `${method} with a body is sent once`);
+  t.same(await outcome(['drop'], { method: 'DELETE' }), [502, 1]);
+  for (const method of ['GET', 'POST'])
+    t.same(await outcome([503], { method }), [503, 1], `a 503 to a ${method} is an answer`);
+  const metrics = (await exchange(`${url}/_banyan/metrics`)).body.toString();
+  t.match(metrics, /^banyan_upstream_retries_total 7$/m);
+  t.match(metrics, /^banyan_upstream_breaker_open 0$/m);
+});
+
+t.test('without settings for it, nothing is passed on twice', async (t) => {
+  const { url: upstream, fates, asked } = await startFatedUpstream(t);
+  const url = await startBareGateway(t, upstream);
+  fates.push('drop');
+  t.equal((await exchange(`${url}/x`)).status, 502);
+  t.equal(asked.length, 1);
+});
+
+t.test('a request with all of its attempts is one failure for the breaker', async (t) => {
+  const { url: upstream, fates, asked } = await startFatedUpstream(t);
+  const url = await startBareGateway(t, upstream, {
+    upstreamRetry: { attempts: 1, pause: 5 },
+    upstreamBreaker: { failures: 2, rest: 60_000 },
+  });
+  const ask = async () => (await exchange(`${url}/x`)).status;
+  fates.push('drop', 'drop');
+  t.same([await ask(), await ask()], [502, 200], 'two attempts have failed, and it is passed on');
+  fates.push('drop', 'drop', 'drop', 'drop');
+  t.same([await ask(), await ask(), await ask()], [502, 502, 503], 'two requests have failed');
+  t.equal(asked.length, 7);
+  t.match((await exchange(`${url}/_banyan/metrics`)).body.toString(), /^banyan_upstream_breaker_open 1$/m);
 });

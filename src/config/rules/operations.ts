@@ -5,6 +5,9 @@ import { type Draft, repeated, unknownName } from './rule.ts';
 
 const SIDES: readonly Side[] = ['legacy', 'new'];
 
+/** What a side has that asks a service, and no other. */
+const OF_SERVICES = ['retry', 'breaker'] as const;
+
 type Operation = Partly<OperationInFile>;
 
 export function* operationsOf({ config }: Draft): Iterable<[name: string, operation: Operation]> {
@@ -57,6 +60,12 @@ export function* operationSidesAreClear(draft: Draft): Iterable<Finding> {
     for (const side of own) {
       const given = operation[side];
       if (!given) continue;
+      for (const setting of OF_SERVICES) {
+        if (!has(given, setting) || has(given, 'upstream')) continue;
+        const found = `"${setting}" without "upstream"`;
+        const expected = 'it beside the upstream of a service only: a module runs in this process';
+        yield { path: [...path, side, setting], at: 'key', found, expected };
+      }
       const both = has(given, 'module') && has(given, 'upstream');
       const neither = !both && !has(given, 'module') && !has(given, 'upstream');
       if (!both && !neither) continue;

@@ -7,6 +7,8 @@ import { type Draft, resourcesOf } from './rule.ts';
 export function* durationsAreShort(draft: Draft): Iterable<Finding> {
   yield* longDurations(draft, draft.config.server, ['server']);
   yield* longDurations(draft, draft.config.auth, ['auth']);
+  for (const name of ['upstreamRetry', 'upstreamBreaker'] as const)
+    yield* longDurations(draft, draft.config[name], [name]);
   yield* longDurations(draft, draft.config.stores, ['stores']);
   for (const side of ['legacy', 'new'] as const)
     for (const [name, operation] of operationsOf(draft))

@@ -2,12 +2,9 @@ import { Agent } from 'undici';
 import type { HttpStoreSettings } from '../../domain/configuration.ts';
 import { parseJson, stringifyJson, type Value } from '../../domain/values.ts';
 import type { StoreNotice } from '../contract.ts';
-import { exchange, NoAnswer, type Answer, type Request } from '../exchange.ts';
+import { exchangeUntil, NoAnswer, type Answer, type Request } from '../exchange.ts';
 import { Slots } from '../slots.ts';
 import { answerFailure, connectionFailure, nonsense, overloaded, type Asked } from './errors.ts';
-
-/** A connection that the server closed while it was idle, noticed only when a request was written to it. */
-const STALE = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
 /** A request to the API; `path` is below the base URL and has its query already. */
 export interface Call {
@@ -80,15 +77,11 @@ export class Channel {
   }
 
   async #send(request: Request, asked: Asked, until: number): Promise<Answer> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await exchange(this.#agent, request, Math.max(1, until - performance.now()));
-      } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error;
-        const stale = error.sent && STALE.has(error.cause.code ?? '');
-        if (stale && !asked.writes && attempt === 1) continue;
-        throw connectionFailure(error.cause, error.sent, asked);
-      }
+    try {
+      return await exchangeUntil(this.#agent, request, until, asked);
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      throw connectionFailure(error.cause, error.sent, asked);
     }
   }
 

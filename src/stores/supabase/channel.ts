@@ -2,11 +2,9 @@ import { Agent } from 'undici';
 import type { SupabaseStoreSettings } from '../../domain/configuration.ts';
 import type { StoreNotice } from '../contract.ts';
 import { answerFailure, connectionFailure, overloaded, type Asked } from './errors.ts';
-import { exchange, NoAnswer, type Answer, type Request } from '../exchange.ts';
+import { exchangeUntil, NoAnswer, type Answer, type Request } from '../exchange.ts';
 import { Slots } from '../slots.ts';
 
-/** A connection that the server closed while it was idle, noticed only when a request was written to it. */
-const STALE = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 /** PostgREST's way to say that an offset lies beyond the last row; its content-range has the total all the same. */
 const BEYOND_THE_END = 416;
 
@@ -58,15 +56,11 @@ export class Channel {
   }
 
   async #exchange(request: Request, asked: Asked, until: number): Promise<Answer> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await exchange(this.#agent, request, Math.max(1, until - performance.now()));
-      } catch (error) {
-        if (!(error instanceof NoAnswer)) throw error;
-        const stale = error.sent && STALE.has(error.cause.code ?? '');
-        if (stale && !asked.writes && attempt === 1) continue;
-        throw connectionFailure(error.cause, error.sent, asked);
-      }
+    try {
+      return await exchangeUntil(this.#agent, request, until, asked);
+    } catch (error) {
+      if (!(error instanceof NoAnswer)) throw error;
+      throw connectionFailure(error.cause, error.sent, asked);
     }
   }
 

@@ -1,0 +1,22 @@
+import type { BreakerSettings, RetrySettings } from '../domain/configuration.ts';
+import { DEFAULTS } from './defaults.ts';
+import type { ResilienceInFile } from './file-shape.ts';
+import { milliseconds } from './units.ts';
+
+/** What is done about the failures of a store or a service; null: nothing. */
+export function resilienceSettings({ retry, breaker }: ResilienceInFile): {
+  retry: RetrySettings | null;
+  breaker: BreakerSettings | null;
+} {
+  return { retry: retrySettings(retry), breaker: breakerSettings(breaker) };
+}
+
+export function retrySettings(given: ResilienceInFile['retry']): RetrySettings | null {
+  const { attempts, pause } = { ...DEFAULTS.store.retry, ...given };
+  return given ? { attempts, pause: milliseconds(pause) } : null;
+}
+
+export function breakerSettings(given: ResilienceInFile['breaker']): BreakerSettings | null {
+  const { failures, rest } = { ...DEFAULTS.store.breaker, ...given };
+  return given ? { failures, rest: milliseconds(rest) } : null;
+}
