@@ -6,9 +6,15 @@ import t from 'tap';
 import { bindSnapshot, closeUnused } from '../../src/app/bind.ts';
 import { migrateAll } from '../../src/app/migrate.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { NOBODY } from '../../src/domain/callers.ts';
+import type { Key } from '../../src/domain/words.ts';
+import { refuseForeignParents } from '../../src/gateway/parents.ts';
+import type { ResourceRuntime } from '../../src/gateway/runtime.ts';
 import { SILENT } from '../../src/observability/log.ts';
+import type { BoundResource } from '../../src/replication/resource.ts';
 import { Syncer } from '../../src/replication/syncer.ts';
 import { readStates, registerResources } from '../../src/state/resources.ts';
+import { failsWith } from '../contracts/failing.ts';
 import { createDatabase } from '../harness/postgres.ts';
 
 const SCHEMA = `
@@ -165,4 +171,30 @@ t.test('a record whose composite parent is nowhere is refused, and nothing is ma
   t.same(synced, []);
   t.match(refused, [/lacks the record referred to/]);
   t.same(await numbers('lines'), []);
+});
+
+t.test("a change of half of a reference cannot make it one to another tenant's record", async (t) => {
+  const [allocations, lines] = ['allocations', 'lines'].map(
+    (name) => binding.resources.get(name) as BoundResource,
+  );
+  if (!allocations || !lines) throw new Error('not bound');
+  const access = { ...lines.settings.access, tenant: { field: 'orderId', claim: 'org' } };
+  const runtime = {
+    resource: allocations,
+    peer: () => ({ resource: { ...lines, settings: { ...lines.settings, access } } }),
+    routes: { beginRead: () => Promise.resolve(states.get('allocations')) },
+  } as unknown as ResourceRuntime;
+  const asked: Key[] = [];
+  const look = (_parent: ResourceRuntime, _caller: unknown, key: Key) => {
+    asked.push(key);
+    return Promise.resolve(false);
+  };
+  const change = async (record: Record<string, number>) => {
+    await refuseForeignParents(runtime, NOBODY, record, '7', undefined, look);
+  };
+  const { details } = await failsWith(t, 'reference-missing', change({ lineNumber: 20 }));
+  t.same(details, { field: 'orderId', fields: ['orderId', 'lineNumber'] });
+  t.same(asked, [lines.mapping.ids.ofId([1, 20])], 'with the half that stays');
+  await change({});
+  t.equal(asked.length, 1, 'what is not changed is not looked at');
 });
