@@ -1,7 +1,7 @@
 import { tokenVerifier, type TokenVerifier } from '../callers/tokens.ts';
 import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
-import type { ModelSpec } from '../domain/model.ts';
+import type { KeyType, ModelSpec } from '../domain/model.ts';
 import { ownedFields } from '../gateway/access.ts';
 import { loadOperations } from './operations.ts';
 import { openFaces, type Face } from '../gateway/face.ts';
@@ -11,7 +11,12 @@ import { idProblem, type IdForms } from '../mapping/ids.ts';
 import { Mapping } from '../mapping/mapping.ts';
 import { loadMappingModules } from './mapping-modules.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
-import { bindResource, referencesBetween, type BoundResource } from '../replication/resource.ts';
+import {
+  bindResource,
+  referencesBetween,
+  type BoundResource,
+  type Reference,
+} from '../replication/resource.ts';
 import type { Side } from '../domain/words.ts';
 import type { Store } from '../stores/contract.ts';
 import type { ResilientStore } from '../stores/resilient.ts';
@@ -129,7 +134,7 @@ interface Surroundings {
   models: ReadonlyMap<string, ModelSpec>;
   stores: ReadonlyMap<string, Store>;
   database: PostgresDatabase;
-  forms: ReadonlyMap<ResourceName, IdForms>;
+  forms: FormsOfParts;
 }
 
 async function bindOne(
@@ -138,23 +143,16 @@ async function bindOne(
 ): Promise<BoundResource> {
   const model = modelOf(settings, models);
   const { legacy, new: next } = settings;
-  const resourceOfModel = new Map(snapshot.resources.map((other) => [other.new.model, other.name]));
-  const declared = Object.entries(settings.fields.references).map(([field, resource]) => ({
-    field,
-    resource,
-  }));
-  const references = [
-    ...referencesBetween(model.references, resourceOfModel),
-    ...declared,
-    ...referencesOfChildren(settings, models, resourceOfModel),
-  ];
+  const references = referencesOf(settings, snapshot, models);
   const mapping = new Mapping(model, { name: legacy.table, key: legacy.key }, settings.fields, {
-    ids: forms.get(settings.name),
+    ids: model.keys.length === 1 ? (forms.get(settings.name)?.[0] ?? undefined) : undefined,
     references: new Map(
-      references.flatMap(({ field, resource }) => {
-        const target = forms.get(resource);
-        return target ? [[field, target] as const] : [];
-      }),
+      references.flatMap(({ fields, resource }) =>
+        fields.flatMap((field, part) => {
+          const target = forms.get(resource)?.[part];
+          return target ? [[field, target] as const] : [];
+        }),
+      ),
     ),
     models,
     modules: await loadMappingModules(settings),
@@ -173,16 +171,34 @@ async function bindOne(
   );
 }
 
+/** What the records of a resource refer to: by relations of the model, as declared, and by their children. */
+function referencesOf(
+  settings: ResourceSettings,
+  snapshot: Snapshot,
+  models: ReadonlyMap<string, ModelSpec>,
+): Reference[] {
+  const resourceOfModel = new Map(snapshot.resources.map((other) => [other.new.model, other.name]));
+  const declared = Object.entries(settings.fields.references).map(([names, resource]) => ({
+    fields: names.split('~'),
+    resource,
+  }));
+  return [
+    ...referencesBetween(modelOf(settings, models).references, resourceOfModel),
+    ...declared,
+    ...referencesOfChildren(settings, models, resourceOfModel),
+  ];
+}
+
 /** What the children of a record refer to, but for their parent. */
 function referencesOfChildren(
   { fields: { split } }: ResourceSettings,
   models: ReadonlyMap<string, ModelSpec>,
   resourceOfModel: ReadonlyMap<string, ResourceName>,
-): { field: string; resource: ResourceName }[] {
+): Reference[] {
   return Object.entries(split).flatMap(([name, { model, parent }]) =>
     referencesBetween(models.get(model)?.references ?? [], resourceOfModel)
-      .filter(({ field }) => field !== parent)
-      .map(({ field, resource }) => ({ field: `${name}.${field}`, resource })),
+      .filter(({ fields }) => !fields.includes(parent))
+      .map(({ fields, resource }) => ({ fields: fields.map((field) => `${name}.${field}`), resource })),
   );
 }
 
@@ -200,22 +216,42 @@ function modelOf(settings: ResourceSettings, models: ReadonlyMap<string, ModelSp
   return { ...model, fields, ...(deleted === undefined ? {} : { softDelete: deleted }) };
 }
 
-/** The forms of each resource's ids; resources with composite keys have none of their own. */
-function idFormsOf(
-  snapshot: Snapshot,
-  models: ReadonlyMap<string, ModelSpec>,
-): ReadonlyMap<ResourceName, IdForms> {
-  const forms = new Map<ResourceName, IdForms>();
-  for (const settings of snapshot.resources) {
-    const { keys, keyType } = modelOf(settings, models);
-    if (keys.length > 1) continue;
-    const { public: shown, legacy, new: next } = settings.ids;
-    const own = { public: shown ?? keyType, legacy: legacy ?? keyType, new: next ?? keyType };
-    const problem = idProblem(own);
-    if (problem) throw new BanyanError('config-invalid', `ids of ${settings.name}: ${problem}`);
-    forms.set(settings.name, own);
-  }
-  return forms;
+/** The forms of the ids in each part of a resource's key; null: it has none but the model's type. */
+type FormsOfParts = ReadonlyMap<ResourceName, readonly (IdForms | null)[]>;
+
+function idFormsOf(snapshot: Snapshot, models: ReadonlyMap<string, ModelSpec>): FormsOfParts {
+  const known = new Map(snapshot.resources.map((settings) => [settings.name, settings]));
+  const formsOf = (
+    settings: ResourceSettings,
+    part: number,
+    path: readonly string[] = [],
+  ): IdForms | null => {
+    const model = modelOf(settings, models);
+    if (model.keys.length === 1) return ownForms(settings, model.keyType);
+    // A part of a composite key has the forms of what it refers to, which may be a part of such a key again.
+    const at = `${settings.name} ${part}`;
+    if (path.includes(at)) return null;
+    for (const { fields, resource } of referencesOf(settings, snapshot, models)) {
+      const parent = known.get(resource);
+      const index = fields.indexOf(model.keys[part]?.name ?? '');
+      const found = parent && index >= 0 ? formsOf(parent, index, [...path, at]) : null;
+      if (found) return found;
+    }
+    return null;
+  };
+  return new Map(
+    snapshot.resources.map((settings) => [
+      settings.name,
+      modelOf(settings, models).keys.map((_, part) => formsOf(settings, part)),
+    ]),
+  );
+}
+
+function ownForms({ name, ids }: ResourceSettings, keyType: KeyType): IdForms {
+  const own = { public: ids.public ?? keyType, legacy: ids.legacy ?? keyType, new: ids.new ?? keyType };
+  const problem = idProblem(own);
+  if (problem) throw new BanyanError('config-invalid', `ids of ${name}: ${problem}`);
+  return own;
 }
 
 /** The longest deadline of any store: after it nothing that a stopped process sent can land any more (A1); ms. */

@@ -40,7 +40,7 @@ export type ModelOutline = ReadonlyMap<string, FieldOutline>;
 const BLOCK = /^[ \t]*(model|enum|type|view)[ \t]+(\w+)[ \t]*\{([^}]*(?:\}(?![ \t]*(?:\/\/.*)?$)[^}]*)*)\}/gm;
 const FIELD = /^[ \t]*(\w+)[ \t]+(\w+)(?:\([^)]*\))?(\[\])?(\?)?/;
 
-const COMPOSITE_ID = /^[ \t]*@@id\(\s*(?:fields:\s*)?\[([^\]]*)\]/m;
+const COMPOSITE_ID = /^[ \t]*@@id\([^[\n]*\[([^\]]*)\]/m;
 
 /**
  * Models of a Prisma schema: names and types only, enough to check names while the file is edited. `banyan check`

@@ -52,9 +52,9 @@ export interface FieldSpec {
   values: readonly string[] | null;
 }
 
-/** A declared relation: `field` holds the key of a record of model `model`. */
+/** A declared relation: `fields` hold the key of a record of model `model`, in the order of its parts. */
 export interface ReferenceSpec {
-  field: string;
+  fields: readonly string[];
   model: string;
 }
 

@@ -1,4 +1,5 @@
 import { Decimal } from 'decimal.js';
+import { BanyanError } from './errors.ts';
 import type { ValueType } from './model.ts';
 import { compareValues } from './order.ts';
 import type { Condition } from './query.ts';
@@ -111,22 +112,33 @@ export function extreme(type: ValueType, way: 1 | -1, a: Value, b: Value): Value
   return compareValues(type, a, b) * way >= 0 ? a : b;
 }
 
-/** The sum of two numbers, exact; null is none. `sign`: -1 takes the second away. */
+/** The sum of two numbers, exact; null is none. With NaN or an infinity it is what Postgres makes of it. `sign`: -1 takes the second away. */
 export function addNumbers(a: Value, b: Value, sign: 1 | -1 = 1): Value {
   if (b === null) return a;
-  return exactNumber(
-    exact(a ?? 0)
-      .plus(exact(b).times(sign))
-      .toFixed(),
-  );
+  return valueOf(exact(a ?? 0).plus(exact(b).times(sign)));
 }
 
 /** The mean of values, or null where there is none. */
 export function mean(sum: Value, count: number): Value {
   if (sum === null || count === 0) return null;
-  return exactNumber(exact(sum).div(count).toSignificantDigits(MEAN_DIGITS).toFixed());
+  return valueOf(exact(sum).div(count).toSignificantDigits(MEAN_DIGITS));
+}
+
+/** NaN and the infinities have no digits: they are text, as in a record. */
+function valueOf(number: Decimal): Value {
+  return number.isFinite() ? exactNumber(number.toFixed()) : number.toString();
 }
 
 function exact(value: Value): Decimal {
-  return new Exact(typeof value === 'number' || isExactNumber(value) ? numberText(value) : String(value));
+  const text = typeof value === 'number' || isExactNumber(value) ? numberText(value) : String(value);
+  try {
+    return new Exact(text);
+  } catch (error) {
+    const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text;
+    throw new BanyanError(
+      'store-answer',
+      `a column of numbers holds ${JSON.stringify(shown)}, which is none: there is no sum with it`,
+      { cause: error },
+    );
+  }
 }

@@ -1,6 +1,6 @@
 import type { Caller } from '../domain/callers.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
-import { partText } from '../domain/keys.ts';
+import { joinKey, partText } from '../domain/keys.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { acceptKey } from '../mapping/accept.ts';
@@ -21,15 +21,35 @@ export async function refuseForeignParents(
   see?: (parent: ResourceRuntime, key: Key) => Promise<boolean>,
   look: Look = isVisible,
 ): Promise<void> {
-  for (const { field, resource } of runtime.resource.references) {
+  for (const { fields, resource } of runtime.resource.references) {
     const parent = runtime.peer(resource);
     if (!parent?.resource.settings.access.tenant) continue;
-    for (const id of new Set(referredIds(record, field).map(partText))) {
+    const whole = await withPresentParts(runtime, caller, record, own, fields);
+    const ids = referredIds(whole, fields).map((parts) => joinKey(parts.map(partText)));
+    for (const id of new Set(ids)) {
       const key = acceptKey(parent.resource.mapping, id);
       if (resource === runtime.resource.name && key !== null && key === own) continue;
       if (key !== null && (await see?.(parent, key))) continue;
-      if (key === null || !(await look(parent, caller, key))) throw missing(field, resource);
+      if (key === null || !(await look(parent, caller, key))) throw missing(fields, resource);
     }
+  }
+}
+
+/** A change of some parts of a composite reference leaves the others as they are. */
+async function withPresentParts(
+  runtime: ResourceRuntime,
+  caller: Caller,
+  record: PublicRecord,
+  own: Key | null,
+  fields: readonly string[],
+): Promise<PublicRecord> {
+  const given = fields.filter((field) => record[field] !== undefined).length;
+  if (own === null || given === 0 || given === fields.length) return record;
+  try {
+    return { ...(await readRecord(runtime, own, caller)).record, ...record };
+  } catch (error) {
+    if (isBanyanError(error, 'not-found')) return record;
+    throw error;
   }
 }
 
@@ -56,8 +76,10 @@ async function isVisible(parent: ResourceRuntime, caller: Caller, key: Key): Pro
   }
 }
 
-function missing(field: string, resource: string): BanyanError {
-  return new BanyanError('reference-missing', `${field} refers to no record of ${resource}`, {
-    details: { field },
+function missing(fields: readonly string[], resource: string): BanyanError {
+  const [field = '', ...more] = fields;
+  const refer = more.length === 0 ? 'refers' : 'refer';
+  return new BanyanError('reference-missing', `${fields.join(', ')} ${refer} to no record of ${resource}`, {
+    details: more.length === 0 ? { field } : { field, fields: [...fields] },
   });
 }

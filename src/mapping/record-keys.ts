@@ -43,9 +43,9 @@ export class RecordKeys {
     return FOREIGN + joinKey(this.parts.map(({ forms }, index) => inLegacy(forms, texts[index] as string)));
   }
 
-  /** The key of one public id; only for keys of one part. */
-  ofId(value: Value): Key {
-    return this.of({ [(this.parts[0] as RecordKeyPart).field]: value });
+  /** The key of a public id, given by its parts. */
+  ofId(values: readonly Value[]): Key {
+    return this.of(Object.fromEntries(this.parts.map(({ field }, index) => [field, values[index] ?? null])));
   }
 
   /** The fields of a public record that make its key. */

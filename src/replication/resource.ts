@@ -218,6 +218,12 @@ export class RecordSide {
   }
 }
 
+/** Fields that hold the key of another resource's record, in the order of its parts; one unless that key is composite. */
+export interface Reference {
+  fields: readonly string[];
+  resource: ResourceName;
+}
+
 /** A resource with its two sides bound to real stores: what everything that moves records works on. */
 export interface BoundResource {
   readonly name: ResourceName;
@@ -227,8 +233,7 @@ export interface BoundResource {
   readonly new: RecordSide;
   /** The control database, which is the new side's Postgres: journal and records share transactions. */
   readonly database: Database;
-  /** Fields that hold keys of other resources. */
-  readonly references: readonly { field: string; resource: ResourceName }[];
+  readonly references: readonly Reference[];
 }
 
 export function bindResource(
@@ -237,7 +242,7 @@ export function bindResource(
   stores: { legacy: Store; new: Store },
   timing: Record<Side, Timing>,
   database: Database,
-  references: readonly { field: string; resource: ResourceName }[],
+  references: readonly Reference[],
 ): BoundResource {
   return {
     name: settings.name,
@@ -259,9 +264,9 @@ export function drawsKeys({ store }: RecordSide): boolean {
 export function referencesBetween(
   specs: readonly ReferenceSpec[],
   resourceOfModel: ReadonlyMap<string, ResourceName>,
-): { field: string; resource: ResourceName }[] {
-  return specs.flatMap(({ field, model }) => {
+): Reference[] {
+  return specs.flatMap(({ fields, model }) => {
     const resource = resourceOfModel.get(model);
-    return resource ? [{ field, resource }] : [];
+    return resource ? [{ fields, resource }] : [];
   });
 }

@@ -42,10 +42,10 @@ class SeenKeys {
   }
 }
 
-/** Keys of the records that a field of these refers to: one id, a list of ids, or none. */
-function referredKeys(records: Iterable<PublicRecord>, field: string, parent: Mapping): Key[] {
+/** Keys of the records that these refer to by some fields: one id, a list of ids, or none. */
+function referredKeys(records: Iterable<PublicRecord>, fields: readonly string[], parent: Mapping): Key[] {
   return [...records]
-    .flatMap((record) => referredIds(record, field))
+    .flatMap((record) => referredIds(record, fields))
     .map((id) => parent.ids.ofId(id))
     .filter((key) => key !== '');
 }
@@ -124,7 +124,7 @@ export class Syncer {
     for (const reference of this.options.resource.references) {
       const parent = this.options.syncerOf(reference.resource);
       if (!parent) continue;
-      const keys = seen.fresh(reference.resource, referredKeys(children, reference.field, parent.mapping));
+      const keys = seen.fresh(reference.resource, referredKeys(children, reference.fields, parent.mapping));
       if (keys.length > 0) await parent.syncNow(keys, seen);
     }
   }
@@ -238,12 +238,12 @@ export class Syncer {
    */
   private async ancestors(keys: readonly Key[]): Promise<{ keys: Key[]; records: PublicRecord[] }> {
     const { resource } = this.options;
-    const fields = resource.references.filter((reference) => reference.resource === resource.name);
+    const own = resource.references.filter((reference) => reference.resource === resource.name);
     const records = new Map<Key, PublicRecord>();
     for (let level = [...keys]; level.length > 0 && records.size < FAMILY;) {
       const found = await resource.legacy.get(level);
       for (const [key, record] of found) records.set(key, record);
-      const above = fields.flatMap(({ field }) => referredKeys(found.values(), field, resource.mapping));
+      const above = own.flatMap(({ fields }) => referredKeys(found.values(), fields, resource.mapping));
       level = [...new Set(above)].filter((key) => !records.has(key));
     }
     const upwards = [...records].reverse();

@@ -270,12 +270,19 @@ model Line {
   text String
   @@id([order, number], name: "place")
 }
+model Shelf {
+  row Int
+  place Int
+  label String
+  @@id(name: "where", fields: [row, place])
+}
 `);
-    t.same([...models.keys()], ['Client', 'Order', 'Line']);
-    t.same(
-      [...(models.get('Line') ?? [])].map(([, { key }]) => key),
-      [true, true, false],
-    );
+    t.same([...models.keys()], ['Client', 'Order', 'Line', 'Shelf']);
+    for (const name of ['Line', 'Shelf'])
+      t.same(
+        [...(models.get(name) ?? [])].map(([, { key }]) => key),
+        [true, true, false],
+      );
     t.same([...(models.get('Client')?.keys() ?? [])], ['id', 'tags', 'meta', 'stage', 'geo']);
     t.same(models.get('Client')?.get('tags'), { type: 'String', list: true, optional: false, key: false });
     t.match(

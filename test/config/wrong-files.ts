@@ -1042,6 +1042,22 @@ export const WRONG_FILES: readonly WrongFile[] = [
     expected: 'a field that both sides order alike',
   },
   {
+    name: 'a reference by more fields than the id has parts',
+    edit: ['      types: { revenue: decimal }', '      references: { email~siret: services }'],
+    at: [33, 21],
+    found: '"email~siret"',
+    expected: 'one field, for the id of services is "id"',
+  },
+  {
+    name: 'a part of a reference that is no field',
+    edit: ['      types: { revenue: decimal }', '      references: { email~sirett: services }'],
+    at: [33, 21],
+    found: '"sirett"',
+    expected: 'a field of the model Client',
+    suggestion: '"siret"',
+    more: 1,
+  },
+  {
     name: 'a module of a mapping that is not there',
     edit: [
       '      types: { revenue: decimal }',

@@ -15,6 +15,10 @@ t.test('sums are exact, and what was added can be taken away again', (t) => {
   );
   t.equal(text(addNumbers(0.1, 0.2)), '0.3', 'not 0.30000000000000004');
   t.equal(addNumbers(null, 5), 5);
+  t.equal(addNumbers(5, 'NaN'), 'NaN', 'as in Postgres');
+  t.equal(addNumbers('-Infinity', 5), '-Infinity');
+  t.equal(mean('Infinity', 2), 'Infinity');
+  t.throws(() => addNumbers(5, 'n/a'), { code: 'store-answer', message: /holds "n\/a", which is none/ });
   t.end();
 });
 

@@ -309,11 +309,18 @@ t.test('what a record refers to is found in a field, in a list and in its childr
     tagIds: ['b', 'c'],
     lines: [{ productId: 'd' }, { productId: null }],
     none: null,
+    parts: [
+      { shelf: 1, slot: 'x' },
+      { shelf: 2, slot: null },
+    ],
   };
-  t.same(referredIds(record, 'clientId'), ['a']);
-  t.same(referredIds(record, 'tagIds'), ['b', 'c']);
-  t.same(referredIds(record, 'lines.productId'), ['d']);
-  t.same(referredIds(record, 'none'), []);
-  t.same(referredIds(record, 'absent.field'), []);
+  t.same(referredIds(record, ['clientId']), [['a']]);
+  t.same(referredIds(record, ['tagIds']), [['b'], ['c']]);
+  t.same(referredIds(record, ['lines.productId']), [['d']]);
+  t.same(referredIds(record, ['none']), []);
+  t.same(referredIds(record, ['absent.field']), []);
+  t.same(referredIds({ shelf: 1, slot: 'x' }, ['slot', 'shelf']), [['x', 1]], 'the parts of a composite id');
+  t.same(referredIds({ shelf: 1, slot: null }, ['slot', 'shelf']), [], 'of which none may be missing');
+  t.same(referredIds(record, ['parts.slot', 'parts.shelf']), [['x', 1]], 'those of each child together');
   t.end();
 });

@@ -136,6 +136,32 @@ export function* keysFitTheModel(draft: Draft): Iterable<Finding> {
   }
 }
 
+/** Fewer fields than the other's id has parts would refer to no record. */
+export function* referencesFitTheirIds(draft: Draft): Iterable<Finding> {
+  const ids = new Map(
+    [...resourcesWithFields(draft)].map(([name, , fields]) => [
+      name,
+      [...fields].filter(([, { key }]) => key).map(([field]) => field),
+    ]),
+  );
+  for (const [name, { fields }] of resourcesOf(draft)) {
+    for (const [names, target] of Object.entries(fields?.references ?? {})) {
+      const parts = ids.get(target ?? '') ?? [];
+      if (parts.length === 0 || names.split('~').length === parts.length) continue;
+      const expected =
+        parts.length === 1
+          ? `one field, for the id of ${target} is "${parts[0]}"`
+          : `${parts.length} fields joined by "~", in the order of the id of ${target}, which is made of ${parts.join(', ')}`;
+      yield {
+        path: ['resources', name, 'fields', 'references', names],
+        at: 'key',
+        found: shown(names),
+        expected,
+      };
+    }
+  }
+}
+
 function* resourcesWithFields(draft: Draft): Iterable<[string, Partly<ResourceInFile>, ModelOutline]> {
   for (const [name, resource] of resourcesOf(draft)) {
     const { store, model } = resource.new ?? {};
@@ -158,7 +184,11 @@ function fieldUses({ fields, query, shadow, tenant, stamp }: Partly<ResourceInFi
       ? []
       : [{ field: tenant.field, path: ['tenant', 'field'], at: 'value' as const }]),
     ...keys(['fields', 'types'], fields?.types),
-    ...keys(['fields', 'references'], fields?.references),
+    ...Object.keys(fields?.references ?? {}).flatMap((names) =>
+      names
+        .split('~')
+        .map((field): FieldUse => ({ field, path: ['fields', 'references', names], at: 'key' })),
+    ),
     ...keys(['fields', 'defaults'], fields?.defaults),
     ...keys(['fields', 'enums'], fields?.enums),
     ...keys(['fields', 'constants', 'new'], fields?.constants?.new),

@@ -37,6 +37,7 @@ export const RULES: readonly Rule[] = [
   models.modelsAreUnique,
   models.fieldsExist,
   models.keysFitTheModel,
+  models.referencesFitTheirIds,
   models.softDeletesAreMoments,
   models.sortFieldsHaveOrder,
   models.columnsAreUnique,

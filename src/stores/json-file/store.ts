@@ -37,6 +37,7 @@ export class JsonFileStore implements Store {
     compositeKeys: true,
     conditionalWrites: true,
     bytewiseText: true,
+    statistics: true,
   };
   readonly #settings: JsonFileStoreSettings;
   readonly #files = new Map<string, OpenFile>();

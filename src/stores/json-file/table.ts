@@ -16,6 +16,7 @@ import { valueProblem } from '../../domain/json-values.ts';
 import { keyOf, keyValues } from '../../domain/keys.ts';
 import type { KeyType } from '../../domain/model.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
+import { Fold, type StatisticsGroup, type StatisticsQuery } from '../../domain/statistics.ts';
 import { exactNumber, type Row, type Value } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { Table, TableSpec } from '../contract.ts';
@@ -113,6 +114,21 @@ export class JsonFileTable implements Table {
       () => (count = 0),
     );
     return count;
+  }
+
+  /** In one pass over the file. */
+  async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {
+    const holds = predicate(query.where, this.#columns);
+    const named = [...query.groupBy, ...query.measures].map(({ field }) => field);
+    const places = this.#placesFor([...fieldsOf(query.where), ...named]);
+    return await this.#read(async (reading, collection, checkTime) => {
+      const fold = new Fold(query, (field) => this.#columns.get(field)?.type ?? 'text');
+      await reading.each(collection, checkTime, (bytes) => {
+        const row = rowOf(readDocument(bytes), places);
+        if (holds(row)) fold.add(row);
+      });
+      return fold.result;
+    });
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {

@@ -91,8 +91,8 @@ function modelSpec(model: Model, { enums, models }: Datamodel): ModelSpec {
     type: KEY_TYPES[valueType(field)] as KeyType,
   }));
   const [first] = keys as [KeyPart];
-  const values = new Map(
-    enums.map((kind) => [kind.name, kind.values.map((value) => value.dbName ?? value.name)]),
+  const values: Enums = new Map(
+    enums.map((kind) => [kind.name, new Map(kind.values.map(({ name, dbName }) => [name, dbName ?? name]))]),
   );
   const table = model.dbName ?? model.name;
   return {
@@ -109,8 +109,12 @@ function modelSpec(model: Model, { enums, models }: Datamodel): ModelSpec {
   };
 }
 
-function fieldSpec(field: Field, enums: ReadonlyMap<string, string[]>): FieldSpec {
+/** What the database calls the values of each enumeration, by their names in the schema. */
+type Enums = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+function fieldSpec(field: Field, enums: Enums): FieldSpec {
   const type = valueType(field);
+  const values = enums.get(field.type);
   const [native = '', sizes = []] = field.nativeType ?? [];
   const [first, second] = sizes.map(Number);
   return {
@@ -120,11 +124,11 @@ function fieldSpec(field: Field, enums: ReadonlyMap<string, string[]>): FieldSpe
     list: field.isList,
     nullable: !field.isRequired,
     hasDefault: field.hasDefaultValue && !CLIENT_DEFAULTS.has(defaultFunction(field) ?? ''),
-    ...presetOf(field, type),
+    ...presetOf(field, type, values),
     touched: field.isUpdatedAt === true,
     maxLength: /^(Var)?Char$/.test(native) && first ? first : null,
     precision: type === 'decimal' ? (first ? { digits: first, scale: second ?? 0 } : PLAIN_DECIMAL) : null,
-    values: enums.get(field.type) ?? null,
+    values: values ? [...values.values()] : null,
   };
 }
 
@@ -139,20 +143,20 @@ function defaultFunction(field: Field): string | null {
 }
 
 /** What a create that leaves the field out gets, where the schema says it in words that hold outside the database. */
-function presetOf(field: Field, type: ValueType): Pick<FieldSpec, 'preset'> {
+function presetOf(
+  field: Field,
+  type: ValueType,
+  names: ReadonlyMap<string, string> | undefined,
+): Pick<FieldSpec, 'preset'> {
   if (defaultFunction(field) === 'now') return { preset: 'now' };
   const given = field.default as unknown;
-  if (!field.hasDefaultValue || defaultFunction(field) !== null || field.kind === 'enum')
-    return enumPreset(field);
-  const values = (Array.isArray(given) ? given : [given]).map((item) => presetValue(item, type));
+  if (!field.hasDefaultValue || defaultFunction(field) !== null) return {};
+  // An enumeration's default is the name in the schema; the database may have another one.
+  const values = (Array.isArray(given) ? given : [given]).map((item) =>
+    type === 'enum' ? names?.get(String(item)) : presetValue(item, type),
+  );
   if (values.includes(undefined)) return {};
   return { preset: { value: field.isList ? (values as Value[]) : (values[0] as Value) } };
-}
-
-/** An enumeration's default is the name in the schema; the database may have another one. */
-function enumPreset(field: Field): Pick<FieldSpec, 'preset'> {
-  if (field.kind !== 'enum' || typeof field.default !== 'string') return {};
-  return { preset: { value: field.default } };
 }
 
 const NUMERIC: readonly ValueType[] = ['int', 'bigint', 'decimal', 'float'];
@@ -167,13 +171,14 @@ function presetValue(given: unknown, type: ValueType): Value | undefined {
   return type === 'bytes' ? undefined : text;
 }
 
-/** A relation whose one field holds the id of the other model; any other says nothing about keys. */
+/** A relation whose fields hold the whole id of the other model; any other says nothing about keys. */
 function reference(field: Field, models: readonly Model[]): ReferenceSpec[] {
-  const [from, ...more] = field.relationFromFields ?? [];
-  if (!from || more.length) return [];
-  const target = models.find((model) => model.name === field.type);
-  const toId = target?.fields.find((other) => other.isId)?.name === field.relationToFields?.[0];
-  return toId ? [{ field: from, model: field.type }] : [];
+  const { relationFromFields: from = [], relationToFields: to = [], type } = field;
+  const target = models.find((model) => model.name === type);
+  if (!target || from.length === 0) return [];
+  const fields = keyFields(target).map(({ name }) => from[to.indexOf(name)]);
+  const whole = fields.length === from.length && fields.every((name) => name !== undefined);
+  return whole ? [{ fields, model: type }] : [];
 }
 
 type SchemaFile = [name: string, text: string];

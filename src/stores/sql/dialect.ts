@@ -67,6 +67,17 @@ export abstract class Dialect {
   /** Text that has the value in it, whatever its case; a list that has the element; a document that has the members. */
   abstract contains(column: ColumnSpec, value: Value): RawBuilder<SqlBool>;
 
+  /** A column whose equal values make a group. */
+  abstract grouped(column: ColumnSpec): RawBuilder<unknown>;
+  /** The UTC day of a timestamp or date as `YYYY-MM-DD`. */
+  abstract day(column: ColumnSpec): RawBuilder<unknown>;
+  /** The sum of a column of numbers, exact but for floats. */
+  abstract sum(column: ColumnSpec): RawBuilder<unknown>;
+  /** The least or greatest value of a column of numbers or moments. */
+  abstract end(column: ColumnSpec, end: 'min' | 'max'): RawBuilder<unknown>;
+  /** A value of a column as it was answered. */
+  abstract value(column: ColumnSpec, answered: unknown): Value;
+
   /** The parts of the key as expressions whose order is that of `compareKeys`. */
   abstract keyParts(): RawBuilder<unknown>[];
   abstract isOneOf(keys: readonly Key[]): Expression<SqlBool>;

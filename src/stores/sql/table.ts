@@ -2,12 +2,14 @@ import { sql, type CompiledQuery, type SelectQueryBuilder } from 'kysely';
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { partText, splitKey } from '../../domain/keys.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { ActualTable, Table, TableSpec } from '../contract.ts';
 import type { Tables } from './builder.ts';
 import { conditionOf, orderOf } from './conditions.ts';
 import { named, type Answer, type Dialect, type Engine } from './dialect.ts';
+import { readStatistics, statisticsQuery } from './statistics.ts';
 
 /** Name of the column that carries a list's total beside its rows. */
 const TOTAL = 'banyan total';
@@ -80,6 +82,13 @@ export class SqlTable implements Table {
       const all = dialect.builder.selectFrom(this.spec.name).select(({ fn }) => fn.countAll().as('total'));
       const { rows } = await this.#run((where ? all.where(conditionOf(dialect, where)) : all).compile());
       return Number(rows[0]?.total ?? 0);
+    });
+  }
+
+  async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {
+    return await this.#on(async (dialect) => {
+      const { rows } = await this.#run(statisticsQuery(dialect, query));
+      return readStatistics(dialect, query, rows);
     });
   }
 

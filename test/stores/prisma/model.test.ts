@@ -74,7 +74,7 @@ t.test('a model becomes the table and the key that Prisma made of it', async (t)
     table: 'Order',
     keyType: 'int',
     keyFromSequence: true,
-    references: [{ field: 'clientId', model: 'Client' }],
+    references: [{ fields: ['clientId'], model: 'Client' }],
   });
   t.equal(models.get('Tag')?.keyType, 'text');
 });
@@ -159,5 +159,5 @@ t.test('a schema in several files is read as one', async (t) => {
     'model A {\n  id Int @id\n  bId Int\n  b B @relation(fields: [bId], references: [id])\n}\n',
   );
   await writeFile(join(folder, 'b.prisma'), 'model B {\n  id Int @id\n  as A[]\n}\n');
-  t.same((await readModels(folder)).get('A')?.references, [{ field: 'bId', model: 'B' }]);
+  t.same((await readModels(folder)).get('A')?.references, [{ fields: ['bId'], model: 'B' }]);
 });

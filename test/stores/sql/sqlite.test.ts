@@ -117,6 +117,86 @@ await t.test('timestamps are read in every form and written in the declared one'
   t.match(error.details, { field: 'epoch' });
 });
 
+await t.test('statistics go by value and by UTC day, exact, however the file keeps them', async (t) => {
+  other.exec(`CREATE TABLE takings (id INTEGER PRIMARY KEY, amount TEXT, big INTEGER, price REAL, at DATETIME, epoch INTEGER, stage TEXT COLLATE NOCASE);
+     INSERT INTO takings VALUES
+       (1, '9.90', 9223372036854775807, 0.1, '2026-01-02 23:59:59', 1767398399000, 'won'),
+       (2, '-30', 9223372036854775807, 0.2, '2026-01-02T00:00:00.000Z', 1767312000000, 'Won'),
+       (3, '-3', -5, 0.7, '2026-01-03T00:30:00+01:00', 1767396600000, 'won'),
+       (4, '88888888888888888888.5', NULL, NULL, '2026-01-03 00:00:00.000001', 1767398400000, NULL),
+       (5, '9.9', 1, NULL, NULL, NULL, NULL)`);
+  const takings = shared.table(
+    specOf('takings', 'int', {
+      amount: 'decimal',
+      big: 'bigint',
+      price: 'decimal',
+      at: 'timestamp',
+      epoch: 'timestamp',
+      stage: 'text',
+    }),
+  );
+  const measured = async (field: string, sum = true) =>
+    (await takings.statistics?.({ where: null, groupBy: [], measures: [{ field, sum, range: true }] }))?.[0]
+      ?.measures[0];
+  const grouped = async (field: string, by: 'value' | 'day') => {
+    const groups = await takings.statistics?.({ where: null, groupBy: [{ field, by }], measures: [] });
+    return new Map(groups?.map(({ group, count }) => [group[0], count]));
+  };
+  t.same(
+    await measured('amount'),
+    {
+      count: 5,
+      sum: exactNumber('88888888888888888875.3'),
+      min: -30,
+      max: exactNumber('88888888888888888888.5'),
+    },
+    'decimals in text by their values: by their texts, -3 is the least and 9.90 the greatest',
+  );
+  t.same(
+    await measured('big'),
+    { count: 4, sum: exactNumber('18446744073709551610'), min: -5, max: exactNumber('9223372036854775807') },
+    'integers whose sum has more than 64 bits',
+  );
+  t.same(await measured('price'), { count: 3, sum: 1, min: 0.1, max: 0.7 }, 'decimals in doubles');
+  t.match(await measured('at', false), {
+    min: '2026-01-02T00:00:00.000Z',
+    max: '2026-01-03T00:00:00.000001Z',
+  });
+  t.match(await measured('epoch', false), {
+    min: '2026-01-02T00:00:00.000Z',
+    max: '2026-01-03T00:00:00.000Z',
+  });
+  const days = new Map([
+    ['2026-01-02', 3],
+    ['2026-01-03', 1],
+    [null, 1],
+  ]);
+  t.same(await grouped('at', 'day'), days, 'texts of two forms, and one with a zone');
+  t.same(await grouped('epoch', 'day'), days, 'counts from 1970');
+  t.same(
+    await grouped('stage', 'value'),
+    new Map([
+      ['won', 2],
+      ['Won', 1],
+      [null, 2],
+    ]),
+    'in spite of NOCASE',
+  );
+  t.equal((await grouped('amount', 'value')).get(9.9), 2, '9.9 and 9.90 are one value');
+  const twice = {
+    where: null,
+    groupBy: [{ field: 'amount', by: 'value' }],
+    measures: [{ field: 'big', sum: true, range: true }],
+  } as const;
+  t.same(
+    (await takings.statistics?.(twice))?.find(({ group }) => group[0] === 9.9)?.measures,
+    [{ count: 2, sum: exactNumber('9223372036854775808'), min: 1, max: exactNumber('9223372036854775807') }],
+    'and so are their measures',
+  );
+  other.exec("UPDATE takings SET amount = 'n/a' WHERE id = 5");
+  t.match((await failsWith(t, 'store-answer', measured('amount'))).message, /cannot count: .*holds "n\/a"/);
+});
+
 await t.test(
   'a value that is not of its column stays as it is, so that the side that checks can name it',
   async (t) => {

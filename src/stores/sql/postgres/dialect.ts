@@ -83,6 +83,29 @@ export class PostgresDialect extends Dialect {
     return sql<SqlBool>`${name}::text ilike ${pattern}`;
   }
 
+  /** Text by its bytes, whatever collation or type without case the column was declared with. */
+  grouped(column: ColumnSpec): RawBuilder<unknown> {
+    const { name, type } = column;
+    return type === 'text' ? sql`${named(name)}::text collate "C"` : this.selected(column);
+  }
+
+  /** The session is in UTC, so this holds for columns with and without a time zone. */
+  day({ name }: ColumnSpec): RawBuilder<unknown> {
+    return sql`to_char(${named(name)}, 'YYYY-MM-DD')`;
+  }
+
+  sum({ name }: ColumnSpec): RawBuilder<unknown> {
+    return sql`sum(${named(name)})`;
+  }
+
+  end({ name }: ColumnSpec, end: 'min' | 'max'): RawBuilder<unknown> {
+    return sql`${sql.raw(end)}(${named(name)})`;
+  }
+
+  value(_column: ColumnSpec, answered: unknown): Value {
+    return answered as Value;
+  }
+
   keyParts(): RawBuilder<unknown>[] {
     return this.spec.keys.map(({ name, type }) =>
       type === 'text' ? sql`${named(name)} collate "C"` : named(name),

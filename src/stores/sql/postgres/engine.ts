@@ -23,6 +23,7 @@ export class PostgresEngine implements Engine {
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
     conditionalWrites: true,
     bytewiseText: true,
+    statistics: true,
     compositeKeys: true,
   };
   readonly #database: PostgresDatabase;

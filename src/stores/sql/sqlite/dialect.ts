@@ -13,6 +13,8 @@ import type { Batch } from './messages.ts';
 import { fromCell, numberCell, toCell, type Cell, type StoredColumn } from './values.ts';
 
 const BUILDER = sqliteBuilder();
+/** Types whose values may be kept in a form with another order than theirs. */
+const ORDERED_APART: ReadonlySet<string> = new Set(['decimal', 'timestamp']);
 
 /** Rows are written one by one, by one prepared statement, in one transaction. */
 type Write = (batches: readonly Batch[]) => Promise<unknown>;
@@ -77,6 +79,34 @@ export class SqliteDialect extends Dialect {
     if (column.list) return within(name, Array.isArray(value) ? value : [value], true);
     if (column.type === 'json') return within(name, value, false);
     return sql<SqlBool>`banyan_contains(${name}, ${textOf(value)})`;
+  }
+
+  /** Text by its bytes, whatever collation the column was declared with. */
+  grouped(column: ColumnSpec): RawBuilder<unknown> {
+    return isText(column) ? sql`${named(column.name)} collate binary` : named(column.name);
+  }
+
+  day(column: ColumnSpec): RawBuilder<unknown> {
+    const { affinity } = this.#stored(column);
+    const unit = column.type === 'timestamp' && affinity === 'INTEGER' ? this.#forms.integer : null;
+    return sql`banyan_day(${named(column.name)}, ${sql.lit(unit)})`;
+  }
+
+  /** SQLite's own sums are doubles, or end in an overflow. */
+  sum({ name, type }: ColumnSpec): RawBuilder<unknown> {
+    return type === 'float' ? sql`sum(${named(name)})` : sql`banyan_sum(${named(name)})`;
+  }
+
+  end(column: ColumnSpec, end: 'min' | 'max'): RawBuilder<unknown> {
+    const stored = this.#stored(column);
+    const { column: order } = this.#ordering(stored);
+    return ORDERED_APART.has(column.type)
+      ? sql`${sql.raw(`banyan_${end}`)}(${order}, ${named(column.name)})`
+      : sql`${sql.raw(end)}(${order})`;
+  }
+
+  value(column: ColumnSpec, answered: unknown): Value {
+    return fromCell(this.#stored(column), answered as Cell, this.#forms);
   }
 
   keyParts(): RawBuilder<unknown>[] {

@@ -26,6 +26,7 @@ export class SqliteEngine implements Engine {
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
     conditionalWrites: true,
     bytewiseText: true,
+    statistics: true,
     compositeKeys: true,
   };
   readonly #threads: Threads;

@@ -47,6 +47,8 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   SQLITE_NOTADB: { code: 'store-answer', says: 'is no SQLite database', quotes: true },
   SQLITE_CORRUPT: { code: 'store-answer', says: 'is damaged', quotes: true },
   SQLITE_ERROR: { code: 'store-answer', says: 'does not understand the statement', quotes: true },
+  // What a function of the gateway's own says of a value that it met.
+  'store-answer': { code: 'store-answer', says: 'cannot count', quotes: true },
   SQLITE_SCHEMA: { code: 'store-answer', says: 'has other tables now', quotes: true },
 };
 

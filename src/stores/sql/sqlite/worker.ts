@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import SQLite, { type Database, type Statement } from 'better-sqlite3';
 import type { Failure } from './errors.ts';
-import { FUNCTIONS } from './functions.ts';
+import { AGGREGATES, FUNCTIONS } from './functions.ts';
 import type { Batch, Question, Reply, Rows, ThreadSettings, Work } from './messages.ts';
 import type { Cell } from './values.ts';
 
@@ -104,6 +104,13 @@ function opened(): Database {
         { deterministic: true, varargs: true },
         call as (...cells: unknown[]) => unknown,
       );
+    for (const [name, aggregate] of Object.entries(AGGREGATES))
+      database.aggregate(name, {
+        ...aggregate,
+        deterministic: true,
+        varargs: true,
+        safeIntegers: true,
+      } as never);
     return database;
   } catch (error) {
     database.close();
