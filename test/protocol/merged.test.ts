@@ -95,13 +95,30 @@ t.test(
     t.equal((await place.marks(key)).length, 1, 'the way back knows of it');
     t.equal(await see(key), undefined);
     t.equal(await code(change(replica, key, { name: 'x' })), 'not-found');
+    const tombstone = async () =>
+      (
+        await place.sides.new.query<{ deleted: boolean }>('SELECT deleted FROM banyan.moved WHERE key = $1', [
+          key,
+        ])
+      )[0]?.deleted;
+    t.equal(await tombstone(), true);
     await create(replica, key, 'again');
     t.equal(await see(key), 'again');
+    t.equal(await tombstone(), false);
     await remove(replica, key);
     await move();
     t.equal(await see(key), undefined, 'and is not undone by the mover');
   },
 );
+
+t.test('M2: what new has under a key of legacy is its own, also where nobody has moved it', async (t) => {
+  await place.reset('merged');
+  const key = newKey();
+  await place.legacy.put(key, 'old');
+  await place.new.put(key, 'of new');
+  await move();
+  t.equal(await see(key), 'of new');
+});
 
 t.test(
   'M3: a record that was read before the mode was left is not moved after it was entered again',
@@ -185,6 +202,23 @@ t.test('M5: a push deletes nothing from legacy that new merely lacks', async (t)
   t.equal(await place.legacy.name(unmoved), 'unmoved');
   t.equal(await place.legacy.name(gone), null, 'what was deleted in new is deleted');
 });
+
+t.test(
+  'M2, M5: a record that was moved leaves legacy when new deletes it, or gives it another key',
+  async (t) => {
+    await place.reset('merged');
+    const [deleted, renamed, other] = [newKey(), newKey(), newKey()];
+    await place.legacy.put(deleted, 'deleted');
+    await place.legacy.put(renamed, 'renamed');
+    await move();
+    await remove(await openReplica(place, 'a'), deleted);
+    await place.sides.new.query('UPDATE companies SET id = $2 WHERE id = $1', [renamed, other]);
+    t.same([await see(deleted), await see(renamed), await see(other)], [undefined, undefined, 'renamed']);
+    await push(companies, [deleted, renamed, other]);
+    const left = await Promise.all([deleted, renamed, other].map((key) => place.legacy.name(key)));
+    t.same(left, [null, null, 'renamed']);
+  },
+);
 
 t.test(
   'H11: the mover stops, goes on, and repeats; what was changed or deleted meanwhile it leaves alone',
