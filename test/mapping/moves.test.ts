@@ -471,3 +471,21 @@ t.test('merged: an array is moved as a child table, and is the array again on th
   );
   t.same(await rows(), [], 'lines neither');
 });
+
+t.test('merged: the parents of a record are moved before it, whoever writes it', async (t) => {
+  const shop = await openShop(t, { categories: CATEGORIES, products: [], orders: [] });
+  await shop.did('switch categories merged --yes');
+  const gateway = await shop.gateway();
+  const moved = async () =>
+    (await shop.new.query<{ name: string }>('SELECT name FROM categories ORDER BY name')).map(
+      ({ name }) => name,
+    );
+  const patch = async (n: number, changes: Row) =>
+    await send(gateway.url, 'PATCH', `/categories/${hex(n)}`, changes);
+  t.match(await patch(9, { name: 'bough' }), { status: 200, body: { parentId: hex(12) } });
+  t.same(await moved(), ['bough', 'root'], 'the parent of a record that is changed');
+  t.match(await patch(12, { parentId: hex(6) }), { status: 200, body: { parentId: hex(6) } });
+  t.same(await moved(), ['bough', 'egg', 'hen', 'root'], 'a new parent, and what it refers to');
+  t.equal((await send(gateway.url, 'POST', '/categories', { name: 'bud', parentId: hex(1) })).status, 201);
+  t.same(await moved(), ['bough', 'bud', 'egg', 'hen', 'leaf', 'root'], 'the parent of a record that is made');
+});

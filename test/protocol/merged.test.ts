@@ -111,6 +111,33 @@ t.test(
   },
 );
 
+t.test('M2: a record that is moved between two looks at new is there, to be changed, deleted or read', async (t) => {
+  await place.reset('merged');
+  const [changed, deleted, read] = [newKey(), newKey(), newKey()];
+  for (const key of [changed, deleted, read]) await place.legacy.put(key, 'old');
+  const held = async (method: 'update' | 'remove', key: Key) => {
+    const fresh = new Interrupts();
+    const asked = fresh.stop('after', method);
+    const replica = await openReplica(place, method, { resource: interrupted(companies, { new: fresh }) });
+    const write = method === 'update' ? change(replica, key, { name: 'changed' }) : remove(replica, key);
+    await asked.reached;
+    await moveKeys(companies, [key], await generation());
+    asked.go();
+    return await code(write);
+  };
+  t.same([await held('update', changed), await held('remove', deleted)], ['done', 'done']);
+  t.same([await see(changed), await see(deleted)], ['changed', undefined]);
+
+  const [fresh, database] = [new Interrupts(), new Interrupts()];
+  const [asked, known] = [fresh.stop('after', 'get'), database.stop('before', 'query')];
+  const records = readMerged(interrupted(companies, { new: fresh, database }), await generation(), [read]);
+  await Promise.all([asked.reached, known.reached]);
+  await moveKeys(companies, [read], await generation());
+  asked.go();
+  known.go();
+  t.equal((await records).get(read)?.name, 'old');
+});
+
 t.test('M2: what new has under a key of legacy is its own, also where nobody has moved it', async (t) => {
   await place.reset('merged');
   const key = newKey();
