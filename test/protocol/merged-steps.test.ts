@@ -165,7 +165,9 @@ t.test('new has a way back to merged only where everything came over merged', as
       children: [],
     });
   await place.reset('merged');
-  await place.legacy.put(newKey(), 'old');
+  const [changed, unmoved] = [newKey(), newKey()];
+  for (const key of [changed, unmoved]) await place.legacy.put(key, 'old');
+  await change(await openReplica(place, 'a'), changed, { name: 'changed' });
   t.match(await refusal(), { reason: /deleted ones would come back/ });
   await move();
   t.equal(await refusal(), null);

@@ -252,6 +252,9 @@ t.test('M7: a record of new that a way back has copied to legacy is new’s all 
   t.equal((await change(replica, changed, { name: 'changed' })).side, 'new');
   t.equal((await remove(replica, deleted)).side, 'new');
   t.same([await see(changed), await see(deleted)], ['changed', undefined]);
+  const again = [change(replica, deleted, { name: 'back' }), remove(replica, deleted)];
+  t.same(await Promise.all(again.map(code)), ['not-found', 'not-found'], 'its twin is nobody’s to write');
+  t.equal(await place.legacy.name(deleted), 'made');
   const query = {
     where: null,
     sort: [{ field: 'id', descending: false }],
