@@ -42,15 +42,25 @@ function moment(value: Value): string {
   return /\.\d{3}Z$/.test(text) ? `${text.slice(0, -1)}000Z` : text;
 }
 
-/** The order of two records under a sort. */
+/** The order of two records under a sort, by the types of its fields. */
 export function compareRecords(
   sort: readonly SortBy[],
   typeOf: (field: string) => ValueType,
   a: PublicRecord,
   b: PublicRecord,
 ): number {
+  return compareBy(sort, (field, x, y) => compareValues(typeOf(field), x, y), a, b);
+}
+
+/** The order of two records under a sort, by an order of the values of each field. */
+export function compareBy(
+  sort: readonly SortBy[],
+  compare: (field: string, a: Value, b: Value) => number,
+  a: PublicRecord,
+  b: PublicRecord,
+): number {
   for (const { field, descending } of sort) {
-    const order = compareValues(typeOf(field), a[field] ?? null, b[field] ?? null);
+    const order = compare(field, a[field] ?? null, b[field] ?? null);
     if (order !== 0) return descending ? -order : order;
   }
   return 0;

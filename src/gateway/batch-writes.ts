@@ -243,9 +243,13 @@ async function create(
   const outcomes: CreateOutcome[] = request.records.map(({ key }) => ({
     record: ownMade(key) as PublicRecord,
   }));
+  const send = () => {
+    beforeRequest();
+    reach('batch.send');
+  };
   const insert = async (places: readonly number[]) => {
     const records = places.map((place) => wanted[place] as PublicRecord);
-    const done = await side.insertMany(records, { atomic, beforeRequest });
+    const done = await side.insertMany(records, { atomic, beforeRequest: send });
     places.forEach((place, index) => (outcomes[place] = done[index] as CreateOutcome));
   };
   const missing = places(outcomes, (outcome) => 'record' in outcome && outcome.record === undefined);

@@ -1,8 +1,10 @@
 import type { Caller } from '../domain/callers.ts';
 import { BanyanError } from '../domain/errors.ts';
+import type { KeyType } from '../domain/model.ts';
 import { afterRow, type Condition, type ListQuery, type Operator, type SortBy } from '../domain/query.ts';
 import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import { acceptValue } from '../mapping/accept.ts';
+import { canonicalId } from '../mapping/ids.ts';
 import type { MappedField } from '../mapping/mapping.ts';
 import { PublicShape } from '../mapping/public-shape.ts';
 import type { BoundResource } from '../replication/resource.ts';
@@ -216,9 +218,13 @@ function readCursor(resource: BoundResource, cursor: string, sort: readonly Sort
     const fits = sort.every(({ field }, index) => {
       const mapped = resource.mapping.field(field);
       const value = values[index] ?? null;
+      // The page may have ended at an id that has no public form.
+      const forms: KeyType[] = mapped?.ids ? Object.values(mapped.ids) : [];
+      const isId = typeof value === 'string' && forms.some((form) => canonicalId(form, value) === value);
       return (
-        mapped &&
-        'value' in acceptValue({ ...mapped, nullable: true, maxLength: null, precision: null }, value)
+        isId ||
+        (mapped &&
+          'value' in acceptValue({ ...mapped, nullable: true, maxLength: null, precision: null }, value))
       );
     });
     return fits ? values : null;

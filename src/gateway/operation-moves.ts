@@ -38,6 +38,6 @@ export async function bringToNew(
     await endMove(sql);
     return true;
   } catch (error) {
-    throw cannotMove(error, resource.name, key);
+    throw cannotMove(error, resource, key);
   }
 }

@@ -3,6 +3,7 @@ import type { WritePermit } from '../control/routes.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
+import { partText } from '../domain/keys.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { WritePlace } from '../replication/places.ts';
 import { drawsKeys, RecordSide } from '../replication/resource.ts';
@@ -288,7 +289,8 @@ async function update(
 }
 
 function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {
-  return new BanyanError('not-found', `${resource.name} has no record "${key}"`);
+  const shown = key === null ? '' : Object.values(resource.mapping.keyValues(key)).map(partText).join('~');
+  return new BanyanError('not-found', `${resource.name} has no record "${shown}"`);
 }
 
 /** Fields that say when a record was last written (`@updatedAt`), unless the client has set them. */

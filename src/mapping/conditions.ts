@@ -1,9 +1,12 @@
 import { BanyanError } from '../domain/errors.ts';
+import { partText } from '../domain/keys.ts';
 import type { Condition, SortBy } from '../domain/query.ts';
 import { sameValue, type Value } from '../domain/values.ts';
 import type { Side } from '../domain/words.ts';
 import type { Codec } from './codecs.ts';
 import type { MappedField } from './field.ts';
+import { lastIdBefore } from './id-order.ts';
+import type { IdForms } from './ids.ts';
 
 /** Fields by name, as a condition needs them. */
 export type FieldOf = (name: string) => MappedField | undefined;
@@ -65,8 +68,21 @@ function translated(side: Side, where: Leaf, field: MappedField, column: string)
   }
   const value = held(codec, where.value);
   if (value !== undefined) return { ...where, field: column, value } as Condition;
+  if (field.ids && !EQUALITY.has(where.op)) return beyondForeign(side, where, field, column);
   // No record of this side has such a value.
   return where.op === 'ne' ? { field: column, op: 'null', value: false } : NOTHING;
+}
+
+/**
+ * "Comes after this id", or before it, where the side has no form of the id: its own ids have their places before and
+ * after it all the same, and a page that goes on from there must not lack them.
+ */
+function beyondForeign(side: Side, where: Leaf, field: MappedField, column: string): Condition {
+  const last = lastIdBefore(side, field.ids as IdForms, partText(where.value as Value));
+  const after = where.op === 'gt' || where.op === 'gte';
+  if (last === null) return after ? { field: column, op: 'null', value: false } : NOTHING;
+  const value = held(field.explicit[side], last) as Value;
+  return { field: column, op: after ? 'gt' : 'lte', value };
 }
 
 /** A value as the side holds it; undefined where it has no form there. */

@@ -4,6 +4,7 @@ import { BanyanError } from '../domain/errors.ts';
 import { partText, type KeyPart } from '../domain/keys.ts';
 import type { ChildTable, ColumnSpec, KeyType, ModelSpec, ValueType } from '../domain/model.ts';
 import { misfitsOf, noteMisfits } from '../domain/misfits.ts';
+import { compareValues } from '../domain/order.ts';
 import type { Condition, SortBy } from '../domain/query.ts';
 import { isExactNumber, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
@@ -12,7 +13,8 @@ import { Children, childrenField } from './children.ts';
 import { conditionOn, sortOn } from './conditions.ts';
 import { CustomGroup, type CustomModule } from './custom.ts';
 import { columnSpec, mapField, type MappedField } from './field.ts';
-import { newId, type IdForms } from './ids.ts';
+import { compareIds } from './id-order.ts';
+import { isOneForm, newId, type IdForms } from './ids.ts';
 import { columnName } from './naming.ts';
 import { RecordKeys } from './record-keys.ts';
 import { NO_FIELD_SETTINGS } from './settings.ts';
@@ -155,6 +157,14 @@ export class Mapping {
   /** The order in which both sides scan their keys. */
   compareKeys(a: Key, b: Key): number {
     return this.ids.compare(a, b);
+  }
+
+  /** The order of two values of a field, whichever side they are of. */
+  compareValues(name: string, a: Value, b: Value): number {
+    const field = this.byName.get(name);
+    if (field?.ids && !isOneForm(field.ids) && a !== null && b !== null)
+      return compareIds(field.ids, partText(a), partText(b));
+    return compareValues(field?.type ?? 'text', a, b);
   }
 
   /** A record, or some fields of one, as a row of a side. */

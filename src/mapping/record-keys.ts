@@ -96,6 +96,13 @@ export class RecordKeys {
     return this.of(Object.fromEntries(canonical));
   }
 
+  /** The order in which legacy scans its keys, those without a form on the new side among the others. */
+  compareInLegacy(a: Key, b: Key): number {
+    const [x, y] = [a, b].map((key) => this.onSide('legacy', key) ?? key) as [Key, Key];
+    const types = this.parts.map(({ forms }) => forms.legacy);
+    return compareKeys(types.length === 1 ? (types[0] as KeyType) : types, x, y);
+  }
+
   /** The order in which both sides scan their keys; those that only legacy can have come first. */
   compare(a: Key, b: Key): number {
     if (isForeign(a) || isForeign(b)) return Number(isForeign(b)) - Number(isForeign(a));

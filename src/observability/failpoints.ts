@@ -7,6 +7,7 @@ export const FAILPOINTS = [
   'write.before-mark',
   'write.marked',
   'write.answered',
+  'batch.send',
   'sync.noted',
   'sync.read',
   'sync.before-commit',

@@ -22,13 +22,14 @@ export interface Part {
 export function partsOf(resource: BoundResource, checkpoint: Checkpoint): Part[] {
   const { done, lastKey } = checkpoint;
   const { mapping } = resource;
-  const isBehind = (key: Key) => done || (lastKey !== null && mapping.compareKeys(key, lastKey) <= 0);
+  const inLegacy = (key: Key) => mapping.ids.onSide('legacy', key) !== null;
+  const isBehind = (key: Key) => done || (lastKey !== null && mapping.ids.compareInLegacy(key, lastKey) <= 0);
   return [
     ...(done ? [] : [{ sign: 1 as const, where: lastKey === null ? null : beyond(resource, lastKey) }]),
     ...batches(
       resource,
       -1,
-      checkpoint.ahead.filter((key) => !isBehind(key)),
+      checkpoint.ahead.filter((key) => inLegacy(key) && !isBehind(key)),
     ),
     ...batches(resource, 1, checkpoint.refused.filter(isBehind)),
   ];

@@ -1,6 +1,5 @@
 import { BanyanError } from '../domain/errors.ts';
-import type { ValueType } from '../domain/model.ts';
-import { agreementOf, compareRecords } from '../domain/order.ts';
+import { agreementOf, compareBy } from '../domain/order.ts';
 import { afterRow, type Condition, type ListQuery, type SortBy } from '../domain/query.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
@@ -156,8 +155,8 @@ class Merge {
   }
 
   private compare(a: PublicRecord, b: PublicRecord): number {
-    const typeOf = (field: string) => this.resource.mapping.field(field)?.type as ValueType;
-    return compareRecords(this.sort, typeOf, a, b);
+    const { mapping } = this.resource;
+    return compareBy(this.sort, (field, x, y) => mapping.compareValues(field, x, y), a, b);
   }
 }
 
@@ -224,7 +223,9 @@ function refuseUnordered(
   let bytewise = false;
   for (const { field } of sort) {
     const mapped = mapping.field(field);
-    const agreement = mapped ? agreementOf(mapped.type, mapped.list) : 'never';
+    // Ids that one side has as texts are sorted as texts there, whatever clients see.
+    const type = mapped?.ids && Object.values(mapped.types).includes('text') ? 'text' : mapped?.type;
+    const agreement = mapped && type ? agreementOf(type, mapped.list) : 'never';
     if (agreement === 'always') continue;
     const own = [legacy, fresh].find(({ store }) => !store.capabilities.bytewiseText);
     if (agreement === 'bytewise' && !own) bytewise = true;

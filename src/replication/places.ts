@@ -158,7 +158,7 @@ export class MergedPlace extends JoinedPlace {
         return await attempt();
       });
     } catch (error) {
-      throw cannotMove(error, resource.name, key);
+      throw cannotMove(error, resource, key);
     }
   }
 

@@ -1,7 +1,7 @@
 import { isBanyanError, isPassing } from '../domain/errors.ts';
 import { MODES, syncsNow } from '../domain/modes.ts';
 import type { PublicRecord } from '../domain/values.ts';
-import type { Key, ResourceName, ResourceState } from '../domain/words.ts';
+import type { Key, ResourceName, ResourceState, Side } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import { referredIds } from '../mapping/references.ts';
 import type { Log } from '../observability/log.ts';
@@ -125,8 +125,16 @@ export class Syncer {
       const parent = this.options.syncerOf(reference.resource);
       if (!parent) continue;
       const keys = seen.fresh(reference.resource, referredKeys(children, reference.fields, parent.mapping));
-      if (keys.length > 0) await parent.syncNow(keys, seen);
+      if (keys.length > 0) await parent.supply(keys, seen, this.options.state()?.primary ?? 'legacy');
     }
+  }
+
+  /** For records of another resource that refer to these and are written on a side. */
+  private async supply(keys: readonly Key[], seen: SeenKeys, side: Side): Promise<void> {
+    const now = this.options.state();
+    const moves = now && MODES[now.mode].backfill === 'move';
+    if (moves) await this.bring(keys, now, seen);
+    if (!moves || side === 'legacy') await this.syncNow(keys, seen);
   }
 
   get mapping(): Mapping {
@@ -204,15 +212,14 @@ export class Syncer {
     return result;
   }
 
-  /** Moves records to new, their parents first where new wants them; in `split` nothing moves. */
-  private async bring(keys: readonly Key[], { mode, generation }: ResourceState): Promise<SyncResult> {
+  /** Moves records to new, their parents first where new wants them. */
+  private async bring(keys: readonly Key[], { generation }: ResourceState, seen: SeenKeys): Promise<void> {
     const { resource } = this.options;
-    if (MODES[mode].backfill !== 'move') return NOTHING;
-    const result = await moveKeys(resource, keys, generation);
-    const orphans = withoutParents(result);
-    if (orphans.length === 0 || resource.references.length === 0) return result;
-    await this.syncParents((await resource.legacy.get(orphans)).values());
-    return await moveKeys(resource, keys, generation);
+    const orphans = withoutParents(await moveKeys(resource, keys, generation));
+    if (orphans.length === 0 || resource.references.length === 0) return;
+    const family = await this.ancestors(orphans);
+    await this.syncParents(family.records, seen);
+    await moveKeys(resource, family.keys, generation);
   }
 
   /** A record whose parent the other side lacks: the parent first, then once more. */

@@ -42,6 +42,8 @@ export const STEPS = {
     'sync.leased',
     'sync.sent',
   ],
+  /** In requests.test.ts: each at its own time, and their clients ask again. */
+  inBatch: ['batch.send', 'write.answered', 'idempotency.done'],
 } as const satisfies Record<string, readonly Failpoint[]>;
 
 /**

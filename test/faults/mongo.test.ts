@@ -5,6 +5,7 @@ import { MongoClient, type Document } from 'mongodb';
 import t from 'tap';
 import { failsWith } from '../contracts/failing.ts';
 import { startGateway } from '../harness/gateway.ts';
+import { failCommands } from '../harness/mongo-failpoint.ts';
 import { mongoFor, startMongo, type MongoServer } from '../harness/mongo.ts';
 import { until } from '../harness/wait.ts';
 import { id, placeOn } from '../stores/mongo/place.ts';
@@ -12,34 +13,13 @@ import { person, startHybrid } from '../systems/hybrid/place.ts';
 
 const server = await mongoFor(t);
 
-/** Makes commands fail in the server; null where it has no such test command. */
-async function failpoint(
-  of: MongoServer,
-  data: Document,
-  times: number,
-): Promise<(() => Promise<void>) | null> {
-  const client = new MongoClient(of.url);
-  const set = async (mode: unknown) =>
-    await client.db('admin').command({ configureFailPoint: 'failCommand', mode, data });
-  try {
-    await set({ times });
-  } catch {
-    await client.close();
-    return null;
-  }
-  return async () => {
-    await set('off');
-    await client.close();
-  };
-}
-
 if (server) {
   t.test('a write whose connection is closed again and again may or may not have been done', async (t) => {
     const { table, documents } = await placeOn(server, t, { timeout: 4_000 });
     const orders = table('orders', { total: 'int' });
     await orders.insert({ _id: id(1), total: 1 });
     const commands = ['insert', 'update', 'findAndModify', 'delete'];
-    const off = await failpoint(server, { failCommands: commands, closeConnection: true }, 100);
+    const off = await failCommands(server, { failCommands: commands, closeConnection: true }, 100);
     if (!off) return void t.comment('skipped: the server has no failpoints');
     for (const write of [
       () => orders.insert({ _id: id(2), total: 2 }),
@@ -59,7 +39,7 @@ if (server) {
     const { table, documents } = await placeOn(server, t);
     const orders = table('orders', { total: 'int' });
     await orders.count();
-    const off = await failpoint(server, { failCommands: ['insert'], closeConnection: true }, 1);
+    const off = await failCommands(server, { failCommands: ['insert'], closeConnection: true }, 1);
     if (!off) return void t.comment('skipped: the server has no failpoints');
     t.match(await orders.insert({ _id: id(1), total: 1 }), { total: 1 });
     t.equal((await documents('orders')).length, 1);
@@ -71,7 +51,7 @@ if (server) {
     const orders = table('orders', { total: 'int' });
     await orders.count();
     const writeConcernError = { code: 64, errmsg: 'waiting for replication timed out' };
-    const off = await failpoint(server, { failCommands: ['insert'], writeConcernError }, 1);
+    const off = await failCommands(server, { failCommands: ['insert'], writeConcernError }, 1);
     if (!off) return void t.comment('skipped: the server has no failpoints');
     const done = await orders.insert({ _id: id(1), total: 1 }).then(
       () => 'done',

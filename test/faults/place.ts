@@ -54,7 +54,7 @@ export async function openFaultPlace(t: Teardown, { records = 200, gateways = 1 
   const ways = { legacy: await way(env.SUPABASE_URL, 80), new: await way(env.DATABASE_URL, 5432) };
   t.teardown(async () => await Promise.all([ways.legacy.close(), ways.new.close()]));
   // A small chunk, so that a backfill has several; time enough for a switch whose gateway is killed again and again.
-  const settings = 'backfill: { chunk: 50 }\n    switch: { hold: 3s, budget: 2m }';
+  const settings = 'backfill: { chunk: 50 }\n    batch: { max: 50 }\n    switch: { hold: 3s, budget: 2m }';
   const config = await testConfig(t, [
     NO_OPERATIONS,
     [/(path: \/api\/clients\n    mode: legacy)/, `$1\n    ${settings}`],

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import t from 'tap';
+import type { GatewayStart } from '../harness/gateway.ts';
 import { until } from '../harness/wait.ts';
 import { openFaultPlace, type Answer } from './place.ts';
 
@@ -20,11 +21,27 @@ async function made({ email }: { email: string }) {
 
 /** The same request again and again, as a client does, until its first attempt cannot be under way any more. */
 async function repeat(of: { email: string }, token: string): Promise<Answer> {
+  return await untilAnswered(() => post(of, token));
+}
+
+async function untilAnswered(ask: () => Promise<Answer>): Promise<Answer> {
   const answer = async () => {
-    const seen = await post(of, token);
+    const seen = await ask();
     return seen.code !== 'idempotency-in-progress' && seen;
   };
   return (await until(answer, { what: 'the repeat has an answer', every: 100 })) as Answer;
+}
+
+/** As many as make a store that takes records one by one have some of a batch while it lacks others. */
+const BATCH = 20;
+const bodies = (label: string) => Array.from({ length: BATCH }, (_, n) => body(`${label}-${n}`));
+
+/** E-mail addresses of batches on each side, each as often as it is there. */
+async function batched() {
+  const text = `SELECT email FROM clients WHERE email LIKE 'batch.%' ORDER BY email`;
+  const emails = async ({ query }: typeof sides.new) =>
+    (await query<{ email: string }>(text)).map(({ email }) => email);
+  return { legacy: await emails(sides.legacy.database), new: await emails(sides.new) };
 }
 
 t.test('a create whose gateway was killed is done once, whenever that was', async (t) => {
@@ -81,6 +98,55 @@ t.test('requests that are repeated across a switch are done once', async (t) => 
   await operator.marksLeft();
   for (const of of [before, during]) t.same(await made(of), { legacy: 1, new: 1 });
 });
+
+t.test(
+  'a batch whose gateway was killed in the middle of it loses nothing, and makes nothing twice',
+  async (t) => {
+    const asked: { label: string; token: string }[] = [];
+    const wanted: string[] = [];
+    const batch = async (label: string, token?: string) =>
+      await place.ask('POST', '/api/clients/batch', bodies(label), token);
+    const dieIn = async (failpoint: GatewayStart['failpoint'] & string) => {
+      const label = `batch.${failpoint}`;
+      const token = randomUUID();
+      const doomed = await place.start(failpoint);
+      const first = await batch(`${label}-first`);
+      t.match(
+        first,
+        { status: 201, data: { accepted: BATCH } },
+        `${failpoint}: the batch before is acknowledged`,
+      );
+      await t.rejects(batch(label, token), { name: 'TypeError' }, `${failpoint}: this one has no answer`);
+      await doomed.ended;
+      asked.push({ label, token });
+      wanted.push(...[...bodies(`${label}-first`), ...bodies(label)].map(({ email }) => email));
+    };
+    const inLegacy = async () => (await batched()).legacy.length;
+    t.equal((await operator.state()).mode, 'live');
+    await dieIn('idempotency.done=kill');
+    await operator.switchTo('shadow', () => {});
+    const before = (await inLegacy()) + BATCH;
+    await dieIn(`batch.send=kill@${BATCH + 12}`);
+    const some = (await inLegacy()) - before;
+    t.ok(some > 0 && some < BATCH, `legacy has ${some} of the ${BATCH}`);
+    await dieIn('write.answered=kill@2');
+    await place.start();
+    t.equal(await operator.marksLeft(), 0);
+    const without = await batched();
+    t.same(without.new, without.legacy, 'both sides have the same of it before anybody asks again');
+    const answers = await Promise.all(
+      asked.map(async ({ label, token }) => await untilAnswered(() => batch(label, token))),
+    );
+    for (const [index, answer] of answers.entries())
+      t.match(answer, { status: 201, data: { accepted: BATCH, refused: 0 } }, String(asked[index]?.label));
+    t.equal(await operator.marksLeft(), 0);
+    t.same(
+      await batched(),
+      { legacy: wanted.sort(), new: wanted },
+      'everything is there once, on both sides',
+    );
+  },
+);
 
 t.test('R8: a gateway that was stopped between mark and request sends nothing any more', async (t) => {
   await operator.switchTo('shadow', () => {});

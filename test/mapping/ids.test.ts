@@ -3,7 +3,11 @@ import t from 'tap';
 import { compareKeys } from '../../src/domain/keys.ts';
 import type { KeyType } from '../../src/domain/model.ts';
 import { canonicalId, idIn, idProblem, newId, translateId, type IdForms } from '../../src/mapping/ids.ts';
+import { compareIds, lastIdBefore } from '../../src/mapping/id-order.ts';
 import { isForeign, RecordKeys } from '../../src/mapping/record-keys.ts';
+import { partsOf } from '../../src/replication/legacy-share.ts';
+import type { BoundResource } from '../../src/replication/resource.ts';
+import type { Checkpoint } from '../../src/state/moved.ts';
 
 const IDS: Readonly<Record<KeyType, fc.Arbitrary<string>>> = {
   uuid: fc.uuid(),
@@ -167,5 +171,58 @@ t.test('an id of any form is found in every form that it has', (t) => {
   });
   fc.assert(property, { numRuns: 1_000 });
   t.pass('1,000 ids');
+  t.end();
+});
+
+const sign = (order: number) => Math.sign(order);
+
+for (const [narrow, wide] of HELD.filter(([from, to]) => !(from === 'int' && to === 'text'))) {
+  t.test(`ids of ${narrow} and of ${wide} are in one order, also those with no form as ${narrow}`, (t) => {
+    const forms: IdForms = { public: narrow, legacy: narrow, new: wide };
+    // Near the translated ones too: one character of them is another.
+    const near = fc
+      .tuple(IDS[narrow], fc.nat(35), fc.constantFrom('0', '7', '9', 'f'))
+      .map(([id, at, to]) => {
+        const held = translateId(narrow, wide, id) as string;
+        return held[at] === '-' ? held : held.slice(0, at) + to + held.slice(at + 1);
+      });
+    const property = fc.property(IDS[narrow], IDS[narrow], fc.oneof(IDS[wide], near), (a, b, other) => {
+      const own = sign(compareIds(forms, a, b)) === sign(compareKeys(narrow, a, b));
+      if (canonicalId(wide, other) !== other || translateId(wide, narrow, other) !== null) return own;
+      const last = lastIdBefore('legacy', forms, other);
+      const isBefore = (id: string) => compareIds(forms, id, other) < 0;
+      const agrees = (id: string) => isBefore(id) === (last !== null && compareKeys(narrow, id, last) <= 0);
+      return own && agrees(a) && agrees(b) && (last === null || isBefore(last));
+    });
+    fc.assert(property, { numRuns: 300 });
+    t.pass('300 times');
+    t.end();
+  });
+}
+
+t.test('M3: what is behind the mover goes by legacy’s order, also for ids that only legacy can have', (t) => {
+  const ids = new RecordKeys([{ field: 'id', forms: { public: 'text', legacy: 'text', new: 'uuid' } }]);
+  const mapping = {
+    ids,
+    keys: [{ name: 'id', type: 'text' }],
+    keyValues: (key: string) => ids.publicValues(key),
+  };
+  const uuid = 'c0000000-0000-4000-8000-000000000001';
+  const [before, after] = ['aardvark', 'zebra'].map((id) => ids.ofId(id)) as [string, string];
+  const parts = (checkpoint: Partial<Checkpoint>) =>
+    partsOf({ mapping } as unknown as BoundResource, {
+      done: false,
+      lastKey: null,
+      ahead: [],
+      refused: [],
+      ...checkpoint,
+    });
+  const one = (sign: 1 | -1, id: string) => ({ sign, where: { field: 'id', op: 'in', value: [id] } });
+  t.match(parts({ lastKey: uuid, ahead: [before, after], refused: [before, after] }), [
+    { sign: 1 },
+    one(-1, 'zebra'),
+    one(1, 'aardvark'),
+  ]);
+  t.match(parts({ lastKey: after, ahead: [before], refused: [uuid] }), [{ sign: 1 }, one(1, uuid)]);
   t.end();
 });

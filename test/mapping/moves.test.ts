@@ -382,3 +382,110 @@ t.test(
     });
   },
 );
+
+t.test('merged: an array is moved as a child table, and is the array again on the way back', async (t) => {
+  const line = (of: number, quantity = 1): Row => ({
+    productId: hex(of),
+    quantity,
+    unitPrice: 2.5,
+    note: null,
+  });
+  const order = (n: number, lines: Row[]): Row => ({
+    _id: hex(n),
+    number: `N-${n}`,
+    placedAt: '2026-01-02T03:04:05.678Z',
+    lines,
+  });
+  const orders = [
+    order(201, [line(102), line(101)]),
+    order(202, [line(101)]),
+    order(203, []),
+    order(204, [line(102)]),
+  ];
+  const shop = await openShop(t, {
+    categories: [],
+    products: [101, 102].map((n) => product(n, { categoryId: null })),
+    orders,
+  });
+  await shop.did('switch categories dual-write', 'switch products dual-write', 'switch orders merged --yes');
+  const gateway = await shop.gateway();
+  const list = async () => (await send(gateway.url, 'GET', '/orders?sort=number')).body as Row[];
+  const shown = async () =>
+    (await list()).map(({ number, lines }) => [number, ...(lines as Row[]).map(({ quantity }) => quantity)]);
+  const rows = async () =>
+    await shop.new.query(
+      'SELECT order_id, position, product_id, quantity FROM order_lines ORDER BY order_id, position',
+    );
+  const row = (n: number, position: number, of: number, quantity = 1) => ({
+    order_id: uuid(n),
+    position,
+    product_id: uuid(of),
+    quantity,
+  });
+  const patch = async (n: number, changes: Row) =>
+    await send(gateway.url, 'PATCH', `/orders/${hex(n)}`, changes);
+
+  t.match(await patch(201, { number: 'N-201a' }), {
+    status: 200,
+    body: { lines: [{ productId: hex(102) }, { productId: hex(101) }] },
+  });
+  t.same(await rows(), [row(201, 0, 102), row(201, 1, 101)], 'a change of the order moves its lines too');
+  t.match(await patch(202, { lines: [line(102, 5), line(101, 6)] }), { status: 200 });
+  t.equal((await patch(202, { lines: [line(999)] })).status, 409, 'a line of a product that is nowhere');
+  t.equal((await patch(204, { lines: [line(999)] })).status, 409, 'of an order that is in legacy too');
+  t.equal((await send(gateway.url, 'DELETE', `/orders/${hex(203)}`)).status, 200);
+  const made = await send(gateway.url, 'POST', '/orders', {
+    number: 'N-made',
+    placedAt: '2026-02-03T00:00:00Z',
+    lines: [{ productId: uuid(101), quantity: 9, unitPrice: 1.1 }],
+  });
+  t.match(made, { status: 201, body: { lines: [{ productId: hex(101) }] } });
+  await shop.new.query('DELETE FROM order_lines WHERE order_id = $1 AND position = 0', [uuid(201)]);
+  const now = [
+    ['N-201a', 1],
+    ['N-202', 5, 6],
+    ['N-204', 1],
+    ['N-made', 9],
+  ];
+  t.same(await shown(), now, 'both sides as one; an order that lost a line is no deleted one');
+  t.same((await shop.read()).orders, orders, 'legacy is only read');
+  t.equal((await shop.json('backfill orders')).exit, 0);
+  t.same(await shown(), now, 'the same when all is moved');
+  t.equal((await rows()).length, 5);
+
+  await shop.did('switch orders legacy --yes');
+  t.same(await shown(), now, 'and when legacy answers again');
+  const { orders: back = [] } = await shop.read();
+  t.equal(back.length, 4);
+  t.same(
+    back.find(({ _id }) => _id === hex(204)),
+    orders[3],
+    'what nobody changed is as it was',
+  );
+  t.equal((await patch(204, { lines: [line(101, 7)] })).status, 200);
+  await shop.did('switch orders merged --yes');
+  t.same(
+    await shown(),
+    now.map((one) => (one[0] === 'N-204' ? ['N-204', 7] : one)),
+    'the next time nothing old is there',
+  );
+  t.same(await rows(), [], 'lines neither');
+});
+
+t.test('merged: the parents of a record are moved before it, whoever writes it', async (t) => {
+  const shop = await openShop(t, { categories: CATEGORIES, products: [], orders: [] });
+  await shop.did('switch categories merged --yes');
+  const gateway = await shop.gateway();
+  const moved = async () =>
+    (await shop.new.query<{ name: string }>('SELECT name FROM categories ORDER BY name')).map(
+      ({ name }) => name,
+    );
+  const patch = async (n: number, changes: Row) =>
+    await send(gateway.url, 'PATCH', `/categories/${hex(n)}`, changes);
+  t.match(await patch(9, { name: 'bough' }), { status: 200, body: { parentId: hex(12) } });
+  t.same(await moved(), ['bough', 'root'], 'the parent of a record that is changed');
+  t.match(await patch(12, { parentId: hex(6) }), { status: 200, body: { parentId: hex(6) } });
+  t.same(await moved(), ['bough', 'egg', 'hen', 'root'], 'a new parent, and what it refers to');
+  t.equal((await send(gateway.url, 'POST', '/categories', { name: 'bud', parentId: hex(1) })).status, 201);
+  t.same(await moved(), ['bough', 'bud', 'egg', 'hen', 'leaf', 'root'], 'the parent of a record that is made');
+});

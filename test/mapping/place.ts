@@ -40,6 +40,7 @@ resources:
     legacy: { store: files, table: categories, key: _id }
     new: { store: new, model: Category }
     ids: { legacy: objectid }
+    backfill: { start: manual }
     deadLetters: { attempts: 2, backoff: 100ms }
     guards: { shadowReads: 0 }
     query: { filters: [parentId, id], sort: [name] }
@@ -65,6 +66,7 @@ resources:
     ids: { legacy: objectid }
     fields:
       split: { lines: { model: OrderLine, parent: orderId, order: position } }
+    backfill: { start: manual }
     deadLetters: { attempts: 2, backoff: 100ms }
     guards: { shadowReads: 0 }
     query: { filters: [number], sort: [-placedAt, number] }
@@ -83,7 +85,7 @@ resources:
     ids: { legacy: text }
     fields:
       custom: [{ module: ${resolve(ROOT, 'test/mapping/shop/names.ts')}, fields: [first, last], columns: { name: text } }]
-    backfill: { chunk: 2 }
+    backfill: { start: manual, chunk: 2 }
     deadLetters: { attempts: 1 }
     guards: { shadowReads: 0 }
 `;

@@ -1,5 +1,6 @@
 import t from 'tap';
 import { GUARDS } from '../../src/control/guards/index.ts';
+import { identify } from '../../src/control/presence.ts';
 import { Switching } from '../../src/control/switching.ts';
 
 import { syncsNow } from '../../src/domain/modes.ts';
@@ -11,7 +12,9 @@ import { moveAll } from '../../src/replication/mover.ts';
 import { readMerged } from '../../src/replication/places.ts';
 import { push } from '../../src/replication/push.ts';
 
+import { registerReplica, takeOff } from '../../src/state/replicas.ts';
 import { interrupted, Interrupts } from '../harness/interrupts.ts';
+import { until } from '../harness/wait.ts';
 import {
   change,
   create,
@@ -95,6 +98,21 @@ t.test(
   },
 );
 
+t.test('M1: writes that a stopped replica sent without a mark are waited for', async (t) => {
+  const { database } = place.binding;
+  for (const from of ['legacy', 'split'] as const) {
+    await place.reset(from);
+    const identity = identify('a');
+    await registerReplica(database, identity, 1_500);
+    await takeOff(database, identity, 1_500);
+    const coordinator = openCoordinator(place);
+    await coordinator.begin(await place.state(), 'merged', 'test');
+    const step = async () => await coordinator.advance('companies');
+    t.match(await step(), { state: { stage: 'drain' }, waitsFor: /stopped replica/ }, from);
+    await until(async () => (await step())?.state.stage === 'open', { what: 'nothing can land any more' });
+  }
+});
+
 t.test('M6, M7: the way back pushes what rests, and the next entry does not meet what is old', async (t) => {
   await place.reset('merged');
   const [kept, changed, deleted, made] = [newKey(), newKey(), newKey(), newKey()];
@@ -147,7 +165,9 @@ t.test('new has a way back to merged only where everything came over merged', as
       children: [],
     });
   await place.reset('merged');
-  await place.legacy.put(newKey(), 'old');
+  const [changed, unmoved] = [newKey(), newKey()];
+  for (const key of [changed, unmoved]) await place.legacy.put(key, 'old');
+  await change(await openReplica(place, 'a'), changed, { name: 'changed' });
   t.match(await refusal(), { reason: /deleted ones would come back/ });
   await move();
   t.equal(await refusal(), null);

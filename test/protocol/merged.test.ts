@@ -3,6 +3,7 @@ import t from 'tap';
 import { NOBODY } from '../../src/domain/callers.ts';
 import { isBanyanError } from '../../src/domain/errors.ts';
 
+import { runBatch } from '../../src/gateway/batch-writes.ts';
 import { runWrite } from '../../src/gateway/writes.ts';
 import type { Key } from '../../src/domain/words.ts';
 import { listLegacys } from '../../src/replication/merged-list.ts';
@@ -13,7 +14,7 @@ import { push } from '../../src/replication/push.ts';
 import { repair } from '../../src/replication/repair.ts';
 import { verify } from '../../src/replication/verify.ts';
 import { interrupted, Interrupts } from '../harness/interrupts.ts';
-import { change, create, newKey, openPlace, openReplica, remove } from './place.ts';
+import { change, create, newKey, openCoordinator, openPlace, openReplica, remove } from './place.ts';
 
 const place = await openPlace(t);
 const { companies } = place;
@@ -95,13 +96,60 @@ t.test(
     t.equal((await place.marks(key)).length, 1, 'the way back knows of it');
     t.equal(await see(key), undefined);
     t.equal(await code(change(replica, key, { name: 'x' })), 'not-found');
+    const tombstone = async () =>
+      (
+        await place.sides.new.query<{ deleted: boolean }>('SELECT deleted FROM banyan.moved WHERE key = $1', [
+          key,
+        ])
+      )[0]?.deleted;
+    t.equal(await tombstone(), true);
     await create(replica, key, 'again');
     t.equal(await see(key), 'again');
+    t.equal(await tombstone(), false);
     await remove(replica, key);
     await move();
     t.equal(await see(key), undefined, 'and is not undone by the mover');
   },
 );
+
+t.test(
+  'M2: a record that is moved between two looks at new is there, to be changed, deleted or read',
+  async (t) => {
+    await place.reset('merged');
+    const [changed, deleted, read] = [newKey(), newKey(), newKey()];
+    for (const key of [changed, deleted, read]) await place.legacy.put(key, 'old');
+    const held = async (method: 'update' | 'remove', key: Key) => {
+      const fresh = new Interrupts();
+      const asked = fresh.stop('after', method);
+      const replica = await openReplica(place, method, { resource: interrupted(companies, { new: fresh }) });
+      const write = method === 'update' ? change(replica, key, { name: 'changed' }) : remove(replica, key);
+      await asked.reached;
+      await moveKeys(companies, [key], await generation());
+      asked.go();
+      return await code(write);
+    };
+    t.same([await held('update', changed), await held('remove', deleted)], ['done', 'done']);
+    t.same([await see(changed), await see(deleted)], ['changed', undefined]);
+
+    const [fresh, database] = [new Interrupts(), new Interrupts()];
+    const [asked, known] = [fresh.stop('after', 'get'), database.stop('before', 'query')];
+    const records = readMerged(interrupted(companies, { new: fresh, database }), await generation(), [read]);
+    await Promise.all([asked.reached, known.reached]);
+    await moveKeys(companies, [read], await generation());
+    asked.go();
+    known.go();
+    t.equal((await records).get(read)?.name, 'old');
+  },
+);
+
+t.test('M2: what new has under a key of legacy is its own, also where nobody has moved it', async (t) => {
+  await place.reset('merged');
+  const key = newKey();
+  await place.legacy.put(key, 'old');
+  await place.new.put(key, 'of new');
+  await move();
+  t.equal(await see(key), 'of new');
+});
 
 t.test(
   'M3: a record that was read before the mode was left is not moved after it was entered again',
@@ -123,6 +171,40 @@ t.test(
   },
 );
 
+t.test('M3: nothing is moved in another mode, nor while a step is being made', async (t) => {
+  const others = [`mode = 'legacy', "primary" = 'legacy'`, `stage = 'drain', next_mode = 'legacy'`];
+  for (const other of others) {
+    await place.reset('merged');
+    const key = newKey();
+    await place.legacy.put(key, 'old');
+    const legacy = new Interrupts();
+    const held = legacy.stop('after', 'get');
+    const late = moveKeys(interrupted(companies, { legacy }), [key], await generation());
+    await held.reached;
+    await place.sides.new.query(
+      `UPDATE banyan.resource SET epoch = epoch + 1, ${other} WHERE name = 'companies'`,
+    );
+    held.go();
+    t.match(await late, { turned: true, synced: [] }, other);
+    t.equal(await place.new.name(key), null);
+  }
+});
+
+t.test('M3: a step waits for a move that is under way', async (t) => {
+  await place.reset('merged');
+  const key = newKey();
+  await place.legacy.put(key, 'old');
+  const fresh = new Interrupts();
+  const held = fresh.stop('before', 'upsertMany');
+  const moved = moveKeys(interrupted(companies, { new: fresh }), [key], await generation());
+  await held.reached;
+  const step = openCoordinator(place).begin(await place.state(), 'legacy', 'test');
+  t.equal(await place.endsOrWaits(step), 'waits');
+  held.go();
+  t.match(await moved, { synced: [key] });
+  await step;
+});
+
 t.test('M4: in split and merged nothing is created under an id that legacy has', async (t) => {
   for (const mode of ['split', 'merged'] as const) {
     await place.reset(mode);
@@ -132,6 +214,12 @@ t.test('M4: in split and merged nothing is created under an id that legacy has',
     const record = { id: key, name: 'twin' };
     const twin = runWrite(replica, { verb: 'create', key, record, repeated: false, caller: NOBODY });
     t.equal(await code(twin), 'duplicate', mode);
+    const other = { id: newKey(), name: 'fresh' };
+    const records = [record, other].map((one) => ({ key: one.id, record: one }));
+    const batch = { records, repeated: false, caller: NOBODY };
+    t.equal(await code(runBatch(replica, { ...batch, atomic: true })), 'duplicate', `${mode}: of a batch`);
+    const { outcomes } = await runBatch(replica, { ...batch, atomic: false });
+    t.match(outcomes, [{ error: { code: 'duplicate' } }, { record: other }], `${mode}: none of a batch`);
     t.equal(await place.new.name(key), null, `${mode}: new has nothing`);
     const made = await create(replica, null, 'created');
     t.equal(made.side, 'new', `${mode}: creates go to new`);
@@ -164,6 +252,9 @@ t.test('M7: a record of new that a way back has copied to legacy is new’s all 
   t.equal((await change(replica, changed, { name: 'changed' })).side, 'new');
   t.equal((await remove(replica, deleted)).side, 'new');
   t.same([await see(changed), await see(deleted)], ['changed', undefined]);
+  const again = [change(replica, deleted, { name: 'back' }), remove(replica, deleted)];
+  t.same(await Promise.all(again.map(code)), ['not-found', 'not-found'], 'its twin is nobody’s to write');
+  t.equal(await place.legacy.name(deleted), 'made');
   const query = {
     where: null,
     sort: [{ field: 'id', descending: false }],
@@ -185,6 +276,23 @@ t.test('M5: a push deletes nothing from legacy that new merely lacks', async (t)
   t.equal(await place.legacy.name(unmoved), 'unmoved');
   t.equal(await place.legacy.name(gone), null, 'what was deleted in new is deleted');
 });
+
+t.test(
+  'M2, M5: a record that was moved leaves legacy when new deletes it, or gives it another key',
+  async (t) => {
+    await place.reset('merged');
+    const [deleted, renamed, other] = [newKey(), newKey(), newKey()];
+    await place.legacy.put(deleted, 'deleted');
+    await place.legacy.put(renamed, 'renamed');
+    await move();
+    await remove(await openReplica(place, 'a'), deleted);
+    await place.sides.new.query('UPDATE companies SET id = $2 WHERE id = $1', [renamed, other]);
+    t.same([await see(deleted), await see(renamed), await see(other)], [undefined, undefined, 'renamed']);
+    await push(companies, [deleted, renamed, other]);
+    const left = await Promise.all([deleted, renamed, other].map((key) => place.legacy.name(key)));
+    t.same(left, [null, null, 'renamed']);
+  },
+);
 
 t.test(
   'H11: the mover stops, goes on, and repeats; what was changed or deleted meanwhile it leaves alone',

@@ -5,6 +5,7 @@ import { call } from '../cli/place.ts';
 import { send } from '../harness/api.ts';
 import { startFaultProxy } from '../harness/fault-proxy.ts';
 import { startGateway, type GatewayProcess } from '../harness/gateway.ts';
+import { failCommands } from '../harness/mongo-failpoint.ts';
 import { mongoFor } from '../harness/mongo.ts';
 import { until } from '../harness/wait.ts';
 import { MOVING, person, startHybrid, type Hybrid, type Person } from './hybrid/place.ts';
@@ -356,6 +357,16 @@ if (server) {
     t.match(await health(), { status: 'degraded', databases: { postgresql: 'connected' } });
     await proxy.pass();
     await until(async () => (await health()).status === 'ok', { what: 'it is there again' });
+    const refused = { failCommands: ['listCollections'], errorCode: 13 };
+    const off = await failCommands(server, refused, 10_000);
+    if (!off) return void t.comment('skipped: the server has no failpoints');
+    t.match(await health(), { status: 'degraded', databases: { mongodb: 'error', postgresql: 'connected' } });
+    await off();
+    t.match(
+      await health(),
+      { databases: well.databases },
+      'a server that is there and refuses is no server that is gone',
+    );
   });
 
   t.test('H11: the job that moves existing records can be stopped, resumed and repeated', async (t) => {
