@@ -10,7 +10,7 @@ import { dropExpiredLeases } from '../state/leases.ts';
 import { KeyQueue } from './key-queue.ts';
 import { findOrphans } from './orphans.ts';
 import { moveKeys } from './move.ts';
-import { NOTHING, pull, type RefusedKey, type SyncResult } from './pull.ts';
+import { pull, type RefusedKey, type SyncResult } from './pull.ts';
 import { push } from './push.ts';
 import { noteRefused } from './refused.ts';
 import { drawsKeys, type BoundResource } from './resource.ts';

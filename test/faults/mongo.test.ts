@@ -1,12 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { MongoClient, type Document } from 'mongodb';
 import t from 'tap';
 import { failsWith } from '../contracts/failing.ts';
 import { startGateway } from '../harness/gateway.ts';
 import { failCommands } from '../harness/mongo-failpoint.ts';
-import { mongoFor, startMongo, type MongoServer } from '../harness/mongo.ts';
+import { mongoFor, startMongo } from '../harness/mongo.ts';
 import { until } from '../harness/wait.ts';
 import { id, placeOn } from '../stores/mongo/place.ts';
 import { person, startHybrid } from '../systems/hybrid/place.ts';

@@ -487,5 +487,9 @@ t.test('merged: the parents of a record are moved before it, whoever writes it',
   t.match(await patch(12, { parentId: hex(6) }), { status: 200, body: { parentId: hex(6) } });
   t.same(await moved(), ['bough', 'egg', 'hen', 'root'], 'a new parent, and what it refers to');
   t.equal((await send(gateway.url, 'POST', '/categories', { name: 'bud', parentId: hex(1) })).status, 201);
-  t.same(await moved(), ['bough', 'bud', 'egg', 'hen', 'leaf', 'root'], 'the parent of a record that is made');
+  t.same(
+    await moved(),
+    ['bough', 'bud', 'egg', 'hen', 'leaf', 'root'],
+    'the parent of a record that is made',
+  );
 });

@@ -275,6 +275,10 @@ t.test('M5: a push deletes nothing from legacy that new merely lacks', async (t)
   await push(companies, [unmoved, gone]);
   t.equal(await place.legacy.name(unmoved), 'unmoved');
   t.equal(await place.legacy.name(gone), null, 'what was deleted in new is deleted');
+  await place.reset('live');
+  await place.legacy.put(gone, 'gone');
+  await push(companies, [gone]);
+  t.equal(await place.legacy.name(gone), null, 'where new has everything, its lack of a record is a delete');
 });
 
 t.test(
