@@ -208,7 +208,7 @@ t.test('M3: what is behind the mover goes by legacy’s order, also for ids that
     keyValues: (key: string) => ids.publicValues(key),
   };
   const uuid = 'c0000000-0000-4000-8000-000000000001';
-  const [before, after] = ['aardvark', 'zebra'].map((id) => ids.ofId(id)) as [string, string];
+  const [before, after] = ['aardvark', 'zebra'].map((id) => ids.ofId([id])) as [string, string];
   const parts = (checkpoint: Partial<Checkpoint>) =>
     partsOf({ mapping } as unknown as BoundResource, {
       done: false,
