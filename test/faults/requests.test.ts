@@ -124,6 +124,7 @@ t.test(
     const inLegacy = async () => (await batched()).legacy.length;
     t.equal((await operator.state()).mode, 'live');
     await dieIn('idempotency.done=kill');
+    await place.start();
     await operator.switchTo('shadow', () => {});
     const before = (await inLegacy()) + BATCH;
     await dieIn(`batch.send=kill@${BATCH + 12}`);

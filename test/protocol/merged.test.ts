@@ -264,6 +264,15 @@ t.test('M7: a record of new that a way back has copied to legacy is new’s all 
   };
   const list = await listLegacys(companies, await generation(), query);
   t.same(list, { records: [], total: 0 }, 'lists of split have neither');
+  const { record } = await create(replica, null, 'on its way');
+  const legacy = new Interrupts();
+  const sent = legacy.stop('after', 'upsertMany');
+  const pushed = push(interrupted(companies, { legacy }), [companies.mapping.keyOf(record)]);
+  await sent.reached;
+  const meanwhile = await listLegacys(companies, await generation(), query);
+  sent.go();
+  await pushed;
+  t.same(meanwhile, { records: [], total: 0 }, 'from the moment on that legacy has it');
 });
 
 t.test('M5: a push deletes nothing from legacy that new merely lacks', async (t) => {
