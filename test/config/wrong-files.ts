@@ -167,7 +167,8 @@ export const WRONG_FILES: readonly WrongFile[] = [
     edit: ['upstream: ', 'upstraem: '],
     at: [7, 1],
     found: 'the unknown key "upstraem"',
-    expected: 'one of server, upstream, upstreamRetry, upstreamBreaker, control, auth, stores, resources, operations',
+    expected:
+      'one of server, upstream, upstreamRetry, upstreamBreaker, control, auth, stores, resources, operations',
     suggestion: '"upstream"',
   },
   {
