@@ -142,10 +142,10 @@ export class PrismaTable implements Table {
     const { columns } = await this.#writable();
     const others = columns.map(({ name }) => name).filter((name) => !keys.has(name));
     const changes = others.map((name) => `${quote(name)} = EXCLUDED.${quote(name)}`).join(', ');
-    const present = `present.${quote(absent)} IS NOT NULL`;
+    const free = `${this.#shape.table}.${quote(absent)} IS NOT NULL`;
     return await this.#insert(
       row,
-      ` ON CONFLICT (${this.#shape.key}) DO UPDATE SET ${changes} WHERE ${present}`,
+      ` ON CONFLICT (${this.#shape.key}) DO UPDATE SET ${changes} WHERE ${free}`,
     );
   }
 
@@ -158,7 +158,7 @@ export class PrismaTable implements Table {
     const places = columns.map(({ place }) => place).join(', ');
     const values = names ? `(${names}) OVERRIDING SYSTEM VALUE VALUES (${places})` : 'DEFAULT VALUES';
     const { rows } = await this.#sql.query<Row>(
-      `INSERT INTO ${table} AS present ${values}${conflict} RETURNING ${list}`,
+      `INSERT INTO ${table} ${values}${conflict} RETURNING ${list}`,
       parts.parameters,
     );
     return rows[0] ?? null;
