@@ -29,7 +29,8 @@ export class Place {
     const postgres = await startEmbeddedPostgres({
       folder,
       use: 'exclusive',
-      settings: { max_connections: '200', max_wal_size: '4GB' },
+      // Memory for what is measured, as databases of that size have; Postgres' default is 128 MB.
+      settings: { max_connections: '200', max_wal_size: '4GB', shared_buffers: '2GB' },
       log: () => undefined,
     });
     const place = new Place(postgres);

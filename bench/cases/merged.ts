@@ -14,14 +14,16 @@ export const merged: Case = {
   name: 'merged',
   async run(place, effort) {
     const volumes = VOLUMES.filter((rows) => rows <= Math.max(100_000, effort.many));
-    const found = new Map<number, MergedAnswer>();
+    const asked: MergedInput = { volumes: [], pages: 100 * effort.rounds };
     for (const rows of volumes) {
       const [legacyUrl, newUrl] = [await place.database(), await place.database()];
       await withClient(legacyUrl, (client) => client.query(LEGACY_SCHEMA));
-      const asked: MergedInput = { rows, pages: 40 * effort.rounds, naive: rows <= NAIVE_UP_TO ? 3 : 0 };
-      const env = { LEGACY_DATABASE_URL: legacyUrl, DATABASE_URL: newUrl };
-      found.set(rows, await place.job<MergedAnswer>('merged', asked, env));
+      asked.volumes.push({ rows, legacyUrl, newUrl, naive: rows <= NAIVE_UP_TO ? 3 : 0 });
     }
+    const answers = await place.job<MergedAnswer[]>('merged', asked);
+    const found = new Map<number, MergedAnswer>(
+      volumes.map((rows, index) => [rows, answers[index] as MergedAnswer]),
+    );
     const [least, most] = [Math.min(...volumes), Math.max(...volumes)];
     const [small, large] = [found.get(least), found.get(most)] as [MergedAnswer, MergedAnswer];
     const hundred = found.get(100_000) as MergedAnswer;

@@ -5,7 +5,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { withClient } from '../../src/quickstart/accounts.ts';
 import { Random } from '../../src/quickstart/random.ts';
 import { compareRecords } from '../../src/domain/order.ts';
-import { afterRow, type SortBy } from '../../src/domain/query.ts';
+import { afterRow, type Condition, type SortBy } from '../../src/domain/query.ts';
 import type { PublicRecord } from '../../src/domain/values.ts';
 import { listMerged } from '../../src/replication/merged-list.ts';
 import type { BoundResource, RecordSide } from '../../src/replication/resource.ts';
@@ -15,15 +15,21 @@ import { median, quantile } from '../statistics.ts';
 import { answer, input } from './job.ts';
 
 export interface MergedInput {
+  volumes: MergedVolume[];
+  /** Pages to read of each volume, by turns. */
+  pages: number;
+}
+
+export interface MergedVolume {
   /** Records of each side; a tenth of legacy's were moved to new, so that they are twins. */
   rows: number;
-  /** Pages to read. */
-  pages: number;
+  legacyUrl: string;
+  newUrl: string;
   /** How often the naive way is gone; 0: not at all. */
   naive: number;
 }
 
-/** Milliseconds. */
+/** Of one volume, in milliseconds. */
 export interface MergedAnswer {
   page: number;
   p95: number;
@@ -95,39 +101,56 @@ async function naively({ legacy, new: fresh, mapping }: BoundResource): Promise<
   [...all.values()].sort((a, b) => compareRecords(SORT, typeOf, a, b)).slice(0, PAGE);
 }
 
-const { rows, pages, naive } = input<MergedInput>();
-const config = loadConfig({ file: resolve(ROOT, 'bench/merged.config.yaml'), env: process.env });
-if (!config.ok)
-  throw new Error(config.problems.map(({ found, expected }) => `${found}: ${expected}`).join('; '));
-const binding = await bindSnapshot(config.snapshot, () => undefined);
-const resource = binding.resources.get('clients') as BoundResource;
-await migrateAll(binding);
-await registerResources(binding.database, ['clients']);
-await fill(process.env.LEGACY_DATABASE_URL as string, rows, 'tel');
-await fill(process.env.DATABASE_URL as string, rows, 'phone');
-await binding.database.query(
-  `UPDATE banyan.resource SET mode = 'merged', "primary" = 'new', generation = 1 WHERE name = 'clients'`,
-);
-await moveSome(resource, rows);
+async function prepared({ rows, legacyUrl, newUrl }: MergedVolume): Promise<BoundResource> {
+  const env = { LEGACY_DATABASE_URL: legacyUrl, DATABASE_URL: newUrl };
+  const config = loadConfig({ file: resolve(ROOT, 'bench/merged.config.yaml'), env });
+  if (!config.ok)
+    throw new Error(config.problems.map(({ found, expected }) => `${found}: ${expected}`).join('; '));
+  const binding = await bindSnapshot(config.snapshot, () => undefined);
+  const resource = binding.resources.get('clients') as BoundResource;
+  await migrateAll(binding);
+  await registerResources(binding.database, ['clients']);
+  await fill(legacyUrl, rows, 'tel');
+  await fill(newUrl, rows, 'phone');
+  await binding.database.query(
+    `UPDATE banyan.resource SET mode = 'merged', "primary" = 'new', generation = 1 WHERE name = 'clients'`,
+  );
+  await moveSome(resource, rows);
+  return resource;
+}
 
-const list = async (where: Parameters<typeof listMerged>[2]['where'], total = false) =>
-  await listMerged(resource, 1, { where, sort: [...SORT], limit: PAGE + 1, offset: 0, total });
-// Pages begin anywhere in the list, as those of readers who came by a cursor.
 const random = new Random(1);
-const somewhere = () => {
+
+/** Pages begin anywhere in the list, as those of readers who came by a cursor. */
+function somewhere(): Condition {
   const moment = new Date(Date.now() - random.next() * 690 * 86_400_000).toISOString();
   return afterRow([...SORT], [moment, '00000000-0000-4000-8000-000000000000']);
-};
-for (let warm = 0; warm < 10; warm += 1) await list(somewhere());
-const times: number[] = [];
-for (let page = 0; page < pages; page += 1) times.push(await timed(() => list(somewhere())));
-const totals: number[] = [];
-for (let page = 0; page < 3; page += 1) totals.push(await timed(() => list(null, true)));
-const naives: number[] = [];
-for (let round = 0; round < naive; round += 1) naives.push(await timed(() => naively(resource)));
-answer({
-  page: median(times),
-  p95: quantile(times, 0.95),
-  total: median(totals),
-  naive: median(naives),
-} satisfies MergedAnswer);
+}
+
+async function list(resource: BoundResource, where: Condition | null, total = false): Promise<number> {
+  const query = { where, sort: [...SORT], limit: PAGE + 1, offset: 0, total };
+  return await timed(() => listMerged(resource, 1, query));
+}
+
+async function rounds(count: number, work: () => Promise<number>): Promise<number[]> {
+  const times: number[] = [];
+  for (let round = 0; round < count; round += 1) times.push(await work());
+  return times;
+}
+
+const { volumes, pages } = input<MergedInput>();
+const all: { volume: MergedVolume; resource: BoundResource; times: number[] }[] = [];
+for (const volume of volumes) all.push({ volume, resource: await prepared(volume), times: [] });
+for (const { resource } of all) await rounds(10, () => list(resource, somewhere()));
+// By turns: whatever else the machine does then falls on each volume.
+for (let page = 0; page < pages; page += 1)
+  for (const { resource, times } of all) times.push(await list(resource, somewhere()));
+const found: MergedAnswer[] = [];
+for (const { volume, resource, times } of all)
+  found.push({
+    page: median(times),
+    p95: quantile(times, 0.95),
+    total: median(await rounds(3, () => list(resource, null, true))),
+    naive: median(await rounds(volume.naive, () => timed(() => naively(resource)))),
+  });
+answer(found);
