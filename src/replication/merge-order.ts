@@ -1,6 +1,7 @@
 import { BanyanError } from '../domain/errors.ts';
 import { agreementOf, BYTES, compareBy, goesByBytes } from '../domain/order.ts';
 import { comparedFields, type ListQuery, type SortBy } from '../domain/query.ts';
+import type { Database } from '../domain/sql.ts';
 import type { PublicRecord, Value } from '../domain/values.ts';
 import { isOneForm } from '../mapping/ids.ts';
 import { findCollation, ranksOf } from '../postgres/collations.ts';
@@ -34,13 +35,21 @@ interface Collation {
   name: string;
 }
 
+/** What was found, by database; one that is missing may be made at any time. */
+const FOUND = new WeakMap<Database, Map<string, string>>();
+
 /** The collation in which both sides sort text; fails where the new Postgres has none such. */
 export async function sharedCollation({ legacy, database }: BoundResource): Promise<Collation> {
   const { bytewiseText, textOrder } = legacy.store.capabilities;
   const declared = textOrder ?? BYTES;
   if (bytewiseText || goesByBytes(declared)) return { declared, name: BYTES };
-  const name = await findCollation(database, declared);
-  if (name !== null) return { declared, name };
+  const known = FOUND.get(database) ?? new Map<string, string>();
+  FOUND.set(database, known);
+  const name = known.get(declared) ?? (await findCollation(database, declared));
+  if (name !== null) {
+    known.set(declared, name);
+    return { declared, name };
+  }
   const message = `the new Postgres has no collation "${declared}", in which store "${legacy.store.name}" sorts text`;
   throw new BanyanError('collation-missing', message);
 }
