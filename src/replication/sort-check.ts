@@ -2,9 +2,10 @@ import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { BYTES, compareValues, goesByBytes } from '../domain/order.ts';
 import type { SortBy } from '../domain/query.ts';
 import type { Sql } from '../domain/sql.ts';
+import type { Side } from '../domain/words.ts';
 import { findCollation, ranksOf } from '../postgres/collations.ts';
 import { fieldOrder, sharedCollation } from './merge-order.ts';
-import type { BoundResource } from './resource.ts';
+import type { BoundResource, RecordSide } from './resource.ts';
 
 /** Records at each end of a list whose order is looked at. */
 const SAMPLE = 200;
@@ -12,8 +13,10 @@ const SAMPLE = 200;
 /** What may be the order of a store that nobody has named, or named wrongly. */
 const USUAL = ['C.UTF-8', 'en_US.UTF-8', 'en-US-x-icu', 'und-x-icu'];
 
-/** Types in which text has the order of a collation; of the others, e.g. enums and citext, each has its own. */
+/** Types in which text has the order of a collation; of the others, e.g. enums, each has its own. */
 const PLAIN_TEXT = /^(text|character|varchar|char|bpchar|name|uuid|unknown)\b/;
+/** A type to which different texts are equal: no page could begin between them, whatever the store is asked for. */
+const WITHOUT_CASE = /\bcitext\b/;
 
 export interface SortProblem {
   field: string;
@@ -27,7 +30,7 @@ export async function sortProblems(resource: BoundResource): Promise<SortProblem
   const { mapping, settings } = resource;
   const named = settings.query.sort.map((entry) => entry.replace(/^-/, ''));
   const fields = new Set([...named, ...mapping.keys.map(({ name }) => name)]);
-  const natives = await nativeTypes(resource);
+  const natives = await nativesOf(resource);
   const problems: SortProblem[] = [];
   for (const field of fields) {
     const order = fieldOrder(resource, field);
@@ -37,11 +40,7 @@ export async function sortProblems(resource: BoundResource): Promise<SortProblem
       const fitting = isUnnamed ? await fittingOf(resource, await endsOf(resource, field)) : [];
       problems.push({ field, reason, fitting });
     } else if (order === 'text') {
-      const found = await textProblem(
-        resource,
-        field,
-        natives.get(mapping.field(field)?.columns.legacy ?? ''),
-      );
+      const found = typeProblem(resource, natives, field) ?? (await textProblem(resource, field));
       if (found) problems.push({ field, ...found });
     }
   }
@@ -59,22 +58,33 @@ function unsortable({ mapping }: BoundResource, field: string): string | null {
   }
 }
 
-async function nativeTypes({ legacy: { store, table } }: BoundResource): Promise<Map<string, string>> {
-  if (store.capabilities.textOrder === undefined || !store.capabilities.describesTables) return new Map();
-  const columns = (await table.describe())?.columns ?? [];
-  return new Map(columns.map(({ name, nativeType }) => [name, nativeType]));
+type Natives = Readonly<Record<Side, ReadonlyMap<string, string>>>;
+type Reason = Omit<SortProblem, 'field'>;
+
+/** The stores' own types of the columns, where they tell. */
+async function nativesOf({ legacy, new: fresh }: BoundResource): Promise<Natives> {
+  const typesOf = async ({ store, table }: RecordSide) => {
+    const described = store.capabilities.describesTables ? await table.describe() : null;
+    return new Map(described?.columns.map(({ name, nativeType }) => [name, nativeType]));
+  };
+  return { legacy: await typesOf(legacy), new: await typesOf(fresh) };
+}
+
+/** Whether a side has the field in a type whose order is not that of any collation. */
+function typeProblem(resource: BoundResource, natives: Natives, field: string): Reason | null {
+  for (const { side, store } of [resource.legacy, resource.new]) {
+    const native = natives[side].get(resource.mapping.field(field)?.columns[side] ?? '');
+    const isAsked = store.capabilities.textOrder === undefined;
+    if (native === undefined || (isAsked ? !WITHOUT_CASE.test(native) : PLAIN_TEXT.test(native))) continue;
+    return { reason: `${side} holds it as ${native}, which has an order of its own`, fitting: [] };
+  }
+  return null;
 }
 
 /** What keeps a store whose order of text only its settings say from sorting by a field. */
-async function textProblem(
-  resource: BoundResource,
-  field: string,
-  nativeType: string | undefined,
-): Promise<Omit<SortProblem, 'field'> | null> {
+async function textProblem(resource: BoundResource, field: string): Promise<Reason | null> {
   const { legacy, database } = resource;
   if (legacy.store.capabilities.textOrder === undefined) return null;
-  if (nativeType !== undefined && !PLAIN_TEXT.test(nativeType))
-    return { reason: `legacy holds it as ${nativeType}, which has an order of its own`, fitting: [] };
   try {
     const { name, declared } = await sharedCollation(resource);
     const ends = await endsOf(resource, field);
