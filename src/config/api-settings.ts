@@ -56,7 +56,9 @@ function apiSettings(given: ApiInFile): ApiSettings {
         typeof parameters === 'string' ? { eq: parameters } : { ...parameters },
       ]),
     ),
-    sort: sort ? { ...standard.sort, ...sort, columns: [...sort.columns] } : null,
+    sort: sort
+      ? { ...standard.sort, ...sort, collation: sort.collation ?? null, columns: [...sort.columns] }
+      : null,
     errors: {
       message: errors?.message ?? standard.errors.message,
       field: errors?.field ?? standard.errors.field,

@@ -78,6 +78,7 @@ export interface PrismaStoreInFile extends CommonStoreInFile {
 export interface SupabaseStoreInFile extends CommonStoreInFile {
   kind: 'supabase';
   key: string;
+  collation?: string;
 }
 
 export interface MongoStoreInFile extends CommonStoreInFile {
@@ -116,7 +117,13 @@ export interface ApiInFile {
   body?: string;
   update?: ApiSettings['update'];
   filters?: Record<string, string | Partial<Record<Operator, string>>>;
-  sort?: { parameter: string; ascending?: string; descending?: string; columns: string[] };
+  sort?: {
+    parameter: string;
+    ascending?: string;
+    descending?: string;
+    columns: string[];
+    collation?: string;
+  };
   errors?: { message?: string; field?: string; statuses?: Record<string, ApiFailure> };
 }
 

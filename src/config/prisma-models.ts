@@ -32,6 +32,8 @@ export interface FieldOutline {
   optional: boolean;
   /** Whether the id is this field, or this among others. */
   key: boolean;
+  /** Whether it is a text here that the database has as a UUID. */
+  uuid: boolean;
 }
 
 /** Fields by name, without relations. */
@@ -59,7 +61,8 @@ export function outlineModels(schema: string): ReadonlyMap<string, ModelOutline>
       const [, field, type, list, optional] = FIELD.exec(line) ?? [];
       if (field === undefined || type === undefined || models.has(type)) return [];
       const key = composite?.includes(field) ?? /\s@id\b/.test(line);
-      return [[field, { type, list: list !== undefined, optional: optional !== undefined, key }]];
+      const uuid = /\s@db\.Uuid\b/.test(line);
+      return [[field, { type, list: list !== undefined, optional: optional !== undefined, key, uuid }]];
     });
     outlines.set(name, new Map(fields));
   }

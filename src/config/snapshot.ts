@@ -77,7 +77,10 @@ function storeSettings(store: StoreInFile, absolute: (path: string) => string): 
   }
   if (store.kind === 'mongo')
     return { kind: 'mongo', url: store.url, database: store.database ?? null, ...common };
-  if (store.kind === 'supabase') return { kind: 'supabase', url: store.url, key: store.key, ...common };
+  if (store.kind === 'supabase') {
+    const { url, key, collation = null } = store;
+    return { kind: 'supabase', url, key, collation, ...common };
+  }
   const { url, slowQueries } = store;
   return {
     kind: 'prisma',

@@ -105,6 +105,8 @@ export interface SupabaseStoreSettings extends StoreTiming {
   url: string;
   /** Service role key; secret. */
   key: string;
+  /** The collation of its database, in which it sorts text; null or left out: not known. */
+  collation?: string | null;
   pool: { max: number; wait: number };
 }
 
@@ -166,7 +168,14 @@ export interface ApiSettings {
   /** Query parameters of conditions that the API knows, by column and operator. */
   filters: Readonly<Record<string, Partial<Record<Operator, string>>>>;
   /** Null: the order of a list is not known. */
-  sort: { parameter: string; ascending: string; descending: string; columns: readonly string[] } | null;
+  sort: {
+    parameter: string;
+    ascending: string;
+    descending: string;
+    columns: readonly string[];
+    /** In which it sorts text, and compares it where it filters; null or left out: not known. */
+    collation?: string | null;
+  } | null;
   errors: {
     /** Paths of the message and of the field in an error's body. */
     message: string;

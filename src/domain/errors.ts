@@ -211,6 +211,18 @@ export const ERRORS = {
     title: 'The store answered with something that the gateway does not understand.',
     remedy: 'Operators: the log has the answer; "banyan check" compares the mapping with the tables.',
   },
+  'collation-differs': {
+    status: 502,
+    title: 'A store sorts text in another order than its settings say.',
+    remedy:
+      'Operators: correct "collation" of the store that the message names; docs/mapping.md says how to find the right one.',
+  },
+  'collation-missing': {
+    status: 503,
+    title: 'The new database does not know the collation in which a store sorts text.',
+    remedy:
+      'Operators: install the locale where the new Postgres runs, then SELECT pg_import_system_collations(\'pg_catalog\'); or correct "collation" of the store.',
+  },
   'store-full': {
     status: 507,
     title: 'The store has no room for the write; nothing was changed.',

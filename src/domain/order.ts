@@ -3,15 +3,25 @@ import type { ValueType } from './model.ts';
 import type { SortBy } from './query.ts';
 import { numberText, isExactNumber, stringifyJson, type PublicRecord, type Value } from './values.ts';
 
-/** Types of which every store has the same order. Of the others, a store says whether it can go by bytes. */
+/** Types of which every store has the same order. That of text is a collation's. */
 const NUMBERS: ReadonlySet<ValueType> = new Set(['int', 'bigint', 'decimal', 'float']);
-const BYTEWISE: ReadonlySet<ValueType> = new Set(['text', 'enum']);
+const TEXTS: ReadonlySet<ValueType> = new Set(['text', 'enum']);
 const UNORDERED: ReadonlySet<ValueType> = new Set(['json', 'bytes']);
 
-/** How two stores agree on the order of a type's values: by themselves, if both go by bytes when asked, or not at all. */
-export function agreementOf(type: ValueType, list: boolean): 'always' | 'bytewise' | 'never' {
+/** The collation that goes by the bytes of UTF-8. */
+export const BYTES = 'C';
+/** Further names of the same order in Postgres: that of code points, which is that of their bytes. */
+const BYTEWISE = /^(c|posix|ucs_basic|c\.utf-?8|pg_c_utf8|pg_unicode_fast)$/i;
+
+/** Whether text goes by its bytes in a collation. */
+export function goesByBytes(collation: string): boolean {
+  return BYTEWISE.test(collation);
+}
+
+/** How two stores agree on the order of a type's values: by themselves, if both go by one collation, or not at all. */
+export function agreementOf(type: ValueType, list: boolean): 'always' | 'text' | 'never' {
   if (list || UNORDERED.has(type)) return 'never';
-  return BYTEWISE.has(type) ? 'bytewise' : 'always';
+  return TEXTS.has(type) ? 'text' : 'always';
 }
 
 /**
@@ -23,7 +33,7 @@ export function compareValues(type: ValueType, a: Value, b: Value): number {
   if (NUMBERS.has(type)) return compareNumbers(a, b);
   if (typeof a === 'boolean' || typeof b === 'boolean') return Number(a) - Number(b);
   const [x, y] = type === 'timestamp' ? [moment(a), moment(b)] : [textOf(a), textOf(b)];
-  return BYTEWISE.has(type) ? Buffer.compare(Buffer.from(x), Buffer.from(y)) : x < y ? -1 : x > y ? 1 : 0;
+  return TEXTS.has(type) ? Buffer.compare(Buffer.from(x), Buffer.from(y)) : x < y ? -1 : x > y ? 1 : 0;
 }
 
 function compareNumbers(a: Value, b: Value): number {

@@ -25,10 +25,24 @@ export interface ListQuery {
   /** Whether the exact number of all matching rows is wanted too. */
   total: boolean;
   /**
-   * Text is sorted, and compared by `gt` to `lte`, by the bytes of its UTF-8, whatever order the store has of its own.
-   * Needs `capabilities.bytewiseText`.
+   * Text is sorted, and compared by `gt` to `lte`, in this collation, whatever order the store has of its own: `C`, by the
+   * bytes of its UTF-8, which needs `capabilities.bytewiseText`, or another, which needs `capabilities.collations`.
    */
-  bytewise?: boolean;
+  collation?: string;
+  /** Where the page begins, where it is the next one of a list: `where` says it too. */
+  after?: PageStart;
+}
+
+export interface PageStart {
+  /** What the sort fields of the last record had, in the order of `sort`. */
+  values: readonly Value[];
+  /** The condition of the list itself. */
+  within: Condition | null;
+}
+
+/** The same sort from its end. */
+export function reversed(sort: readonly SortBy[]): SortBy[] {
+  return sort.map(({ field, descending }) => ({ field, descending: !descending }));
 }
 
 /**
@@ -80,6 +94,16 @@ function beyondValue({ field, descending }: SortBy, value: Value, nullable: bool
       { field, op: 'null', value: true },
     ],
   };
+}
+
+const ORDERED: ReadonlySet<Operator | 'null'> = new Set<Operator>(['gt', 'gte', 'lt', 'lte']);
+
+/** Fields that a condition holds against the order of their values. */
+export function comparedFields(condition: Condition | null): string[] {
+  if (!condition) return [];
+  if ('and' in condition) return condition.and.flatMap(comparedFields);
+  if ('or' in condition) return condition.or.flatMap(comparedFields);
+  return ORDERED.has(condition.op) ? [condition.field] : [];
 }
 
 /** The same condition with other field names, e.g. public names to columns. */

@@ -1,7 +1,14 @@
 import type { Caller } from '../domain/callers.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { KeyType } from '../domain/model.ts';
-import { afterRow, type Condition, type ListQuery, type Operator, type SortBy } from '../domain/query.ts';
+import {
+  afterRow,
+  type Condition,
+  type ListQuery,
+  type Operator,
+  type PageStart,
+  type SortBy,
+} from '../domain/query.ts';
 import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import { acceptValue } from '../mapping/accept.ts';
 import { canonicalId } from '../mapping/ids.ts';
@@ -39,17 +46,21 @@ export function readListQuery(
 ): ListRequest {
   const problems: string[] = [];
   // First of all: whatever is asked for, it is asked of the records that the caller sees.
-  const within = conditionOf(tenantOf(caller, resource));
-  const conditions = [...(within ? [within] : []), ...readFilters(resource, shape, parameters, problems)];
+  const own = conditionOf(tenantOf(caller, resource));
+  const conditions = [...(own ? [own] : []), ...readFilters(resource, shape, parameters, problems)];
   const sort = readSort(resource, shape, single(parameters, 'sort', problems), problems);
   const limit = readLimit(resource, parameters, problems);
   const offset = readOffset(parameters, limit, problems);
   const cursor = single(parameters, 'cursor', problems);
+  const within = conditions.length > 1 ? { and: [...conditions] } : (conditions[0] ?? null);
+  let start: PageStart | null = null;
   if (cursor !== undefined) {
     if (offset !== null) problems.push('cursor and offset (or page) exclude each other');
     const after = readCursor(resource, cursor, sort);
-    if (after) conditions.push(afterRow(sort, after, mayBeNull(resource, conditions)));
-    else problems.push('cursor is not one of this list with this sort; begin again without it');
+    if (after) {
+      conditions.push(afterRow(sort, after, mayBeNull(resource, conditions)));
+      start = { values: after, within };
+    } else problems.push('cursor is not one of this list with this sort; begin again without it');
   }
   if (problems.length > 0)
     throw new BanyanError('invalid-query', problems.join('; '), { details: { problems } });
@@ -62,6 +73,7 @@ export function readListQuery(
       limit: limit + 1,
       offset: offset ?? 0,
       total: wantsTotal === 'true',
+      ...(start ? { after: start } : {}),
     },
     cursorAfter: (record) => writeCursor(sort, record),
     limit,

@@ -86,15 +86,24 @@ export async function inOneSnapshot<T>(
   return { fresh, parts: partsOf(resource, checkpoint) };
 }
 
+/** What is counted: all that holds for a condition, which compares text in a collation. */
+export interface Counted {
+  where: Condition | null;
+  collation?: string | undefined;
+}
+
 /** Exact number of records that hold for a condition, of both sides together. */
 export async function countMerged(
   resource: BoundResource,
   generation: number,
-  where: Condition | null,
+  counted: Counted,
 ): Promise<number> {
   const of = { resource: resource.name, generation };
-  const { fresh, parts } = await inOneSnapshot(resource, of, (side) => side.count(where ?? undefined));
-  return await countParts(resource, parts, where, fresh);
+  const { where, collation } = counted;
+  const { fresh, parts } = await inOneSnapshot(resource, of, (side) =>
+    side.count(where ?? undefined, collation),
+  );
+  return await countParts(resource, parts, counted, fresh);
 }
 
 /** Exact number of legacy's own records that hold for a condition, in `split`. */
@@ -105,17 +114,19 @@ export async function countLegacys(
 ): Promise<number> {
   const of = { resource: resource.name, generation };
   const parts = partsOf(resource, await readCheckpoint(resource.database, of));
-  return await countParts(resource, parts, where, 0);
+  return await countParts(resource, parts, { where }, 0);
 }
 
 async function countParts(
   { legacy }: BoundResource,
   parts: readonly Part[],
-  where: Condition | null,
+  { where, collation }: Counted,
   first: number,
 ): Promise<number> {
   const counts = await Promise.all(
-    parts.map(async (part) => part.sign * (await legacy.count(both(where, part.where) ?? undefined))),
+    parts.map(
+      async (part) => part.sign * (await legacy.count(both(where, part.where) ?? undefined, collation)),
+    ),
   );
   return counts.reduce((sum, count) => sum + count, first);
 }

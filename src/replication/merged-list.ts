@@ -1,10 +1,9 @@
-import { BanyanError } from '../domain/errors.ts';
-import { agreementOf, compareBy } from '../domain/order.ts';
-import { afterRow, type Condition, type ListQuery, type SortBy } from '../domain/query.ts';
-import type { PublicRecord } from '../domain/values.ts';
+import { afterRow, reversed, type Condition, type ListQuery, type PageStart } from '../domain/query.ts';
+import type { PublicRecord, Value } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { anyTakenOver, takenOver } from '../state/moved.ts';
 import { both, countLegacys, countMerged } from './legacy-share.ts';
+import { MergeOrder } from './merge-order.ts';
 import type { BoundResource } from './resource.ts';
 
 /** Records of legacy that one request asks for, at the most, where a stretch of it was moved or deleted. */
@@ -26,9 +25,10 @@ export async function listMerged(
   generation: number,
   query: ListQuery,
 ): Promise<{ records: PublicRecord[]; total: number | null }> {
-  const merge = new Merge(resource, generation, query.sort);
-  const total = query.total ? countMerged(resource, generation, query.where) : null;
-  return await read(merge, query, total);
+  const order = await MergeOrder.of(resource, query);
+  const counted = { where: query.where, collation: order.collation };
+  const total = query.total ? countMerged(resource, generation, counted) : null;
+  return await read(new Merge(resource, generation, order), query, total);
 }
 
 /**
@@ -43,7 +43,11 @@ export async function listLegacys(
   const of = { resource: resource.name, generation };
   if (!(await anyTakenOver(resource.database, of))) return await resource.legacy.list(query);
   const total = query.total ? countLegacys(resource, generation, query.where) : null;
-  return await read(new LegacyOnly(resource, generation, query.sort), query, total);
+  return await read(
+    new LegacyOnly(resource, generation, MergeOrder.ofLegacy(resource, query.sort)),
+    query,
+    total,
+  );
 }
 
 async function read(
@@ -53,30 +57,29 @@ async function read(
 ): Promise<{ records: PublicRecord[]; total: number | null }> {
   // Awaited below; until then a failure must not count as unhandled.
   total?.catch(() => undefined);
-  const where = await merge.skip(query.where, query.offset);
-  const records = where === END ? [] : await merge.page(where, query.limit);
+  const start = await merge.skip({ where: query.where, after: query.after ?? null }, query.offset);
+  const records = start === END ? [] : await merge.page(start, query.limit);
   return { records, total: await total };
 }
 
 /** There is nothing beyond an offset. */
 const END = Symbol('end');
 
+/** Where a page begins: what its records hold for, and which record they come after, if it is known. */
+interface Start {
+  where: Condition | null;
+  after: PageStart | null;
+}
+
 class Merge {
   protected readonly resource: BoundResource;
   protected readonly generation: number;
-  private readonly sort: SortBy[];
-  /** Text goes by its bytes; asked for where both sides have to agree on it. */
-  protected bytewise: boolean;
+  private readonly order: MergeOrder;
 
-  constructor(resource: BoundResource, generation: number, sort: SortBy[]) {
+  constructor(resource: BoundResource, generation: number, order: MergeOrder) {
     this.resource = resource;
     this.generation = generation;
-    this.sort = sort;
-    this.bytewise = this.agreeOn(sort);
-  }
-
-  protected agreeOn(sort: SortBy[]): boolean {
-    return refuseUnordered(this.resource, sort);
+    this.order = order;
   }
 
   /** New's page. */
@@ -84,34 +87,42 @@ class Merge {
     return await this.list('new', where, limit);
   }
 
-  /** The condition under which the list begins after so many records. */
-  async skip(where: Condition | null, offset: number): Promise<Condition | null | typeof END> {
-    let from = where;
+  /** Where the list begins after so many records. */
+  async skip(start: Start, offset: number): Promise<Start | typeof END> {
+    let from = start;
     for (let left = offset; left > 0;) {
       const passed = await this.page(from, Math.min(STRIDE, left));
       const last = passed.at(-1);
       if (!last || passed.length < Math.min(STRIDE, left)) return END;
       left -= passed.length;
-      from = both(where, this.after(last));
+      const values = this.valuesOf(last);
+      from = {
+        where: both(start.where, this.beyond(values)),
+        after: { values, within: start.after?.within ?? start.where },
+      };
     }
     return from;
   }
 
-  async page(where: Condition | null, limit: number): Promise<PublicRecord[]> {
+  async page({ where, after }: Start, limit: number): Promise<PublicRecord[]> {
     if (limit === 0) return [];
-    const { resource } = this;
+    const { resource, order } = this;
     const old = new LegacyStretch(resource, this.generation, (size, last) =>
-      this.list('legacy', last ? both(where, this.after(last)) : where, size),
+      this.list('legacy', last ? both(where, this.beyond(this.valuesOf(last))) : where, size),
     );
     const askNew = async () => await this.fresh(where, limit);
-    let [fresh] = await Promise.all([askNew(), old.more(limit)]);
+    const [first, before] = await Promise.all([askNew(), this.before(after), old.more(limit)]);
+    let fresh = first;
     for (let size = limit; ;) {
+      await order.learn([...before, ...old.read, ...old.now, ...fresh]);
+      order.check([...before, ...old.read]);
       const isFresh = (key: Key) => fresh.some((record) => resource.mapping.keyOf(record) === key);
       const reaches = (record: PublicRecord) =>
-        fresh.length < limit || this.compare(record, fresh.at(-1) as PublicRecord) <= 0;
+        fresh.length < limit || order.compare(record, fresh.at(-1) as PublicRecord) <= 0;
       // Hidden now, and not in new's page: it may have been moved in between, so new is asked again.
       if (old.hidden.some(([key, record]) => (!record || reaches(record)) && !isFresh(key))) {
         fresh = await askNew();
+        await order.learn(fresh);
         old.hidden = [];
       }
       const merged = this.merged(old, fresh, limit);
@@ -121,14 +132,37 @@ class Merge {
     }
   }
 
+  /**
+   * What must stand before legacy's page, where its order is only declared: the last record up to the page's beginning, as
+   * legacy has it, and that beginning. Where the two orders differ there, the page would lack records.
+   */
+  private async before(after: PageStart | null): Promise<PublicRecord[]> {
+    const { sort, isDeclared } = this.order;
+    if (!after || !isDeclared) return [];
+    const back = reversed(sort);
+    const start = Object.fromEntries(sort.map(({ field }, index) => [field, after.values[index] ?? null]));
+    const { records } = await this.resource.legacy.list({
+      where: both(
+        after.within,
+        afterRow(back, after.values, (field) => this.mayBeNull(field)),
+      ),
+      sort: back,
+      limit: 1,
+      offset: 0,
+      total: false,
+      ...this.inCollation,
+    });
+    return [...records, start];
+  }
+
   /** What is certain: both sources are known up to its end. */
   protected merged(old: LegacyStretch, fresh: readonly PublicRecord[], limit: number): PublicRecord[] {
     const { mapping } = this.resource;
     const keys = new Set(fresh.map((record) => mapping.keyOf(record)));
     const all = [...fresh, ...old.visible.filter((record) => !keys.has(mapping.keyOf(record)))];
-    all.sort((a, b) => this.compare(a, b));
+    all.sort((a, b) => this.order.compare(a, b));
     const ends = [old.ended ? null : old.last, fresh.length < limit ? null : fresh.at(-1)];
-    return all.filter((record) => ends.every((end) => !end || this.compare(record, end) <= 0));
+    return all.filter((record) => ends.every((end) => !end || this.order.compare(record, end) <= 0));
   }
 
   private async list(
@@ -136,36 +170,37 @@ class Merge {
     where: Condition | null,
     limit: number,
   ): Promise<PublicRecord[]> {
-    const { sort, bytewise } = this;
     const { records } = await this.resource[side].list({
       where,
-      sort,
-      bytewise,
+      sort: [...this.order.sort],
       limit,
       offset: 0,
       total: false,
+      ...this.inCollation,
     });
     return records;
   }
 
-  private after(record: PublicRecord): Condition {
-    const { mapping } = this.resource;
-    const values = this.sort.map(({ field }) => record[field] ?? null);
-    return afterRow(this.sort, values, (field) => !mapping.isKeyField(field));
+  private get inCollation(): Pick<ListQuery, 'collation'> {
+    const { collation } = this.order;
+    return collation === undefined ? {} : { collation };
   }
 
-  private compare(a: PublicRecord, b: PublicRecord): number {
-    const { mapping } = this.resource;
-    return compareBy(this.sort, (field, x, y) => mapping.compareValues(field, x, y), a, b);
+  private valuesOf(record: PublicRecord): Value[] {
+    return this.order.sort.map(({ field }) => record[field] ?? null);
+  }
+
+  private beyond(values: readonly Value[]): Condition {
+    return afterRow(this.order.sort, values, (field) => this.mayBeNull(field));
+  }
+
+  private mayBeNull(field: string): boolean {
+    return !this.resource.mapping.isKeyField(field);
   }
 }
 
 /** The same with nothing of new: in legacy's own order. */
 class LegacyOnly extends Merge {
-  protected override agreeOn(): boolean {
-    return false;
-  }
-
   protected override fresh(): Promise<PublicRecord[]> {
     return Promise.resolve([]);
   }
@@ -177,11 +212,14 @@ class LegacyOnly extends Merge {
 
 /** Legacy from the cursor on, as far as it was read. */
 class LegacyStretch {
-  /** Records that new has not taken over. */
+  /** All of them, in legacy's order. */
+  readonly read: PublicRecord[] = [];
+  /** Those that new has not taken over. */
   readonly visible: PublicRecord[] = [];
   /** Those it has, with new's version where it is there. */
   hidden: [Key, PublicRecord | null][] = [];
-  last: PublicRecord | null = null;
+  /** New's versions of records that were read. */
+  readonly now: PublicRecord[] = [];
   ended = false;
   private readonly resource: BoundResource;
   private readonly generation: number;
@@ -197,15 +235,20 @@ class LegacyStretch {
     this.list = list;
   }
 
+  get last(): PublicRecord | null {
+    return this.read.at(-1) ?? null;
+  }
+
   /** Reads on, and asks new what it knows of these keys: after they were read, so that what moved meanwhile is hidden. */
   async more(size: number): Promise<void> {
     const { mapping, database, name } = this.resource;
     const records = await this.list(size, this.last);
     this.ended = records.length < size;
-    this.last = records.at(-1) ?? this.last;
+    this.read.push(...records);
     const keys = records.map((record) => mapping.keyOf(record));
     const of = { resource: name, generation: this.generation };
     const [there, taken] = await Promise.all([this.resource.new.get(keys), takenOver(database, of, keys)]);
+    this.now.push(...there.values());
     records.forEach((record, index) => {
       const key = keys[index] as Key;
       const now = there.get(key);
@@ -213,30 +256,4 @@ class LegacyStretch {
       else if (now || !taken.get(key)?.deleted) this.hidden.push([key, now ?? null]);
     });
   }
-}
-
-/** Fields in whose order the two stores do not agree would make pages that lack records. Answers whether text is sorted. */
-function refuseUnordered(
-  { name, mapping, legacy, new: fresh }: BoundResource,
-  sort: readonly SortBy[],
-): boolean {
-  let bytewise = false;
-  for (const { field } of sort) {
-    const mapped = mapping.field(field);
-    // Ids that one side has as texts are sorted as texts there, whatever clients see.
-    const type = mapped?.ids && Object.values(mapped.types).includes('text') ? 'text' : mapped?.type;
-    const agreement = mapped && type ? agreementOf(type, mapped.list) : 'never';
-    if (agreement === 'always') continue;
-    const own = [legacy, fresh].find(({ store }) => !store.capabilities.bytewiseText);
-    if (agreement === 'bytewise' && !own) bytewise = true;
-    else {
-      const why =
-        agreement === 'bytewise' && own
-          ? `the ${own.side} store "${own.store.name}" sorts it in an order of its own`
-          : 'it has no order';
-      const message = `while ${name} is read from both sides it cannot be sorted by "${field}": ${why}`;
-      throw new BanyanError('invalid-query', message, { details: { problems: [message] } });
-    }
-  }
-  return bytewise;
 }

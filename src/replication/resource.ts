@@ -85,8 +85,8 @@ export class RecordSide {
   }
 
   /** Exact number of records. */
-  async count(where?: Condition): Promise<number> {
-    return await this.table.count(where && this.mapping.condition(this.side, where));
+  async count(where?: Condition, collation?: string): Promise<number> {
+    return await this.table.count(where && this.mapping.condition(this.side, where), collation);
   }
 
   /** Keys of the records that hold for a condition (D2). */

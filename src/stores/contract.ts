@@ -62,8 +62,15 @@ export interface Capabilities {
   keyOrders: readonly KeyType[];
   /** Whether `update` and `remove` take a condition that is part of the same operation. Without it they must get none. */
   conditionalWrites: boolean;
-  /** Whether `list` can go by the bytes of text when asked (`ListQuery.bytewise`). Left out: it cannot. */
+  /** Whether `list` can go by the bytes of text when asked (`ListQuery.collation`). Left out: it cannot. */
   bytewiseText?: boolean;
+  /** Whether `list` can go by any collation of its Postgres. Left out: it cannot. */
+  collations?: boolean;
+  /**
+   * The collation in which `list` goes unasked, where only the settings can say it: whoever relies on it looks at what comes.
+   * Null: they do not. Left out: the store does as it is asked.
+   */
+  textOrder?: string | null;
   /** Whether `statistics` is there. Left out: it is not, and rows are folded by whoever wants them. */
   statistics?: boolean;
   /** Whether a key may be made of several columns (`TableSpec.keys`). */
@@ -134,8 +141,8 @@ export interface Table {
   scan(after: Key | null, limit: number): Promise<Row[]>;
   /** Keys only, as `scan`. */
   scanKeys(after: Key | null, limit: number): Promise<Key[]>;
-  /** Exact number of rows. */
-  count(where?: Condition): Promise<number>;
+  /** Exact number of rows. `collation`: that in which `where` compares text, as in a list. */
+  count(where?: Condition, collation?: string): Promise<number>;
   /** Groups of rows and their measures, made in the store. Needs `capabilities.statistics`; exact but for floats. */
   statistics?(query: StatisticsQuery): Promise<StatisticsGroup[]>;
   /** Keys of the rows that hold for a condition (D2). */

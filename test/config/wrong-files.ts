@@ -637,6 +637,20 @@ export const WRONG_FILES: readonly WrongFile[] = [
     expected: 'a field of one plain value',
   },
   {
+    name: 'a merged list sorted by text of a store that has not said how it sorts text',
+    edit: ['mode: legacy # where they are today', 'mode: merged'],
+    at: [36, 26],
+    found: '"name", a text, in mode merged',
+    expected: '"collation" of the store "erp-legacy", which says how that sorts text',
+  },
+  {
+    name: 'a collation that goes by the database it is asked in',
+    edit: ['    timeout: 5s\n', '    collation: default\n    timeout: 5s\n'],
+    at: [14, 16],
+    found: '"default"',
+    expected: 'the name of a collation',
+  },
+  {
     name: 'a sort named twice',
     edit: ['sort: [-createdAt, name]', 'sort: [-createdAt, createdAt]'],
     at: [36, 26],

@@ -79,6 +79,12 @@ t.test('a cursor goes on after the last record, and belongs to its sort', (t) =>
   const where = JSON.stringify(query.where);
   for (const value of [record.id, record.createdAt, 'active']) t.match(where, value);
   t.equal(query.offset, 0);
+  const within = { field: 'status', op: 'eq', value: 'active' };
+  t.same(
+    query.after,
+    { values: [record.createdAt, record.name, record.id], within },
+    'and is known by itself',
+  );
   t.same(problemsOf({ cursor }), ['cursor is not one of this list with this sort; begin again without it']);
   t.same(problemsOf({ sort: '-createdAt,name', cursor: `${cursor}x!` }).length, 1);
   t.same(problemsOf({ cursor: 'bnVsbA' }).length, 1);

@@ -93,6 +93,24 @@ export function* sortFieldsHaveOrder(draft: Draft): Iterable<Finding> {
   }
 }
 
+/** Pages of both sides are merged in one order: that of text in a store which cannot be asked has to be named. */
+export function* mergedTextHasAnOrder(draft: Draft): Iterable<Finding> {
+  for (const [name, { mode, legacy, query }, fields] of resourcesWithFields(draft)) {
+    const store = legacy?.store === undefined ? undefined : draft.config.stores?.[legacy.store];
+    if (mode !== 'merged' || store?.kind !== 'supabase' || store.collation !== undefined) continue;
+    for (const [index, entry] of (query?.sort ?? []).entries()) {
+      const field = fields.get(sortField(entry ?? ''));
+      if (field?.type !== 'String' || field.list || field.uuid) continue;
+      yield {
+        path: ['resources', name, 'query', 'sort', index],
+        at: 'value',
+        found: `${shown(entry)}, a text, in mode merged`,
+        expected: `"collation" of the store "${legacy?.store}", which says how that sorts text`,
+      };
+    }
+  }
+}
+
 /** Two fields in one column would overwrite each other. */
 export function* columnsAreUnique(draft: Draft): Iterable<Finding> {
   for (const [name, { fields }] of resourcesOf(draft)) {

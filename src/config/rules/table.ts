@@ -40,6 +40,7 @@ export const RULES: readonly Rule[] = [
   models.referencesFitTheirIds,
   models.softDeletesAreMoments,
   models.sortFieldsHaveOrder,
+  models.mergedTextHasAnOrder,
   models.columnsAreUnique,
   fields.referencesAreKnown,
   fields.mappingModulesExist,

@@ -11,6 +11,7 @@ import { parentsMoved } from './parents-moved.ts';
 import { roundTripProved } from './round-trip.ts';
 import { sequencesReady } from './sequences-ready.ts';
 import { shadowReads } from './shadow-reads.ts';
+import { sortsAgree } from './sorts-agree.ts';
 import { storesReachable } from './stores-reachable.ts';
 import { twinsKnown } from './twins-known.ts';
 import { verifyClean } from './verify-clean.ts';
@@ -19,6 +20,7 @@ import { verifyClean } from './verify-clean.ts';
 export const GUARDS: readonly Guard[] = [
   storesReachable,
   mappingMatches,
+  sortsAgree,
   roundTripProved,
   notRetired,
   parentsMoved,

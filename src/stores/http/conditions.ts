@@ -1,4 +1,6 @@
 import type { ApiSettings } from '../../domain/configuration.ts';
+import type { ColumnSpec } from '../../domain/model.ts';
+import { agreementOf } from '../../domain/order.ts';
 import type { Condition, SortBy } from '../../domain/query.ts';
 import { isExactNumber, numberText, type Value } from '../../domain/values.ts';
 
@@ -57,4 +59,21 @@ export function sortParameter(sort: readonly SortBy[], known: ApiSettings['sort'
     (descending ? known.descending : known.ascending).replace('{column}', field),
   );
   return [[known.parameter, texts.join(',')]];
+}
+
+/** What an API knows without what depends on its order of text. */
+export function withoutTextOrder(
+  filters: ApiSettings['filters'],
+  sort: ApiSettings['sort'],
+  columns: ReadonlyMap<string, ColumnSpec>,
+): Pick<ApiSettings, 'filters' | 'sort'> {
+  const isText = (column: string) => agreementOf(columns.get(column)?.type ?? 'text', false) === 'text';
+  const known = Object.entries(filters).map(([column, operators]) => {
+    const { gt: _gt, gte: _gte, lt: _lt, lte: _lte, ...others } = operators;
+    return [column, isText(column) ? others : operators] as const;
+  });
+  return {
+    filters: Object.fromEntries(known),
+    sort: sort && { ...sort, columns: sort.columns.filter((column) => !isText(column)) },
+  };
 }

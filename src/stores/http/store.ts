@@ -21,6 +21,7 @@ export class HttpStore implements Store {
     this.#settings = settings;
     this.#channel = new Channel(name, settings, notice);
     const apis = [settings.api.default, ...Object.values(settings.api.tables)];
+    const declared = apis.find(({ sort }) => sort?.collation)?.sort?.collation ?? null;
     this.capabilities = {
       transactions: false,
       changeFeed: 'none',
@@ -32,6 +33,9 @@ export class HttpStore implements Store {
       paths: true,
       // Where the API has no such order, keys are put in order here.
       keyOrders: ['uuid', 'objectid', 'int', 'text'],
+      // What the API does not sort so is sorted here.
+      bytewiseText: true,
+      textOrder: declared,
       // An API that could say If-Match cannot be told from one that ignores it.
       conditionalWrites: false,
       compositeKeys: false,

@@ -8,7 +8,7 @@ import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { Table, TableSpec } from '../contract.ts';
 import type { Channel } from './channel.ts';
-import { sortParameter, splitCondition, type Parameters } from './conditions.ts';
+import { sortParameter, splitCondition, withoutTextOrder, type Parameters } from './conditions.ts';
 import { Details } from './details.ts';
 import type { Asked } from './errors.ts';
 import { KeyList } from './key-list.ts';
@@ -65,8 +65,9 @@ export class HttpTable implements Table {
 
   async list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }> {
     predicate(query.where, this.#columns); // says what is wrong with it, whoever looks at it then
-    const { parameters, rest } = splitCondition(query.where, this.#api.filters);
-    const sort = sortParameter(query.sort, this.#api.sort);
+    const { filters, sort: known } = this.#knownIn(query.collation);
+    const { parameters, rest } = splitCondition(query.where, filters);
+    const sort = sortParameter(query.sort, known);
     if (rest || !sort) return await this.#listHere(query, parameters, rest);
     const { offset, limit } = query;
     const until = this.#channel.until();
@@ -90,9 +91,9 @@ export class HttpTable implements Table {
     return ordered ? ordered.map((row) => this.#details.keyOf(row)) : await this.#keys.after(after, limit);
   }
 
-  async count(where?: Condition): Promise<number> {
+  async count(where?: Condition, collation?: string): Promise<number> {
     predicate(where, this.#columns);
-    const { parameters, rest } = splitCondition(where ?? null, this.#api.filters);
+    const { parameters, rest } = splitCondition(where ?? null, this.#knownIn(collation).filters);
     return await this.#count(parameters, rest);
   }
 
@@ -170,6 +171,13 @@ export class HttpTable implements Table {
     const parameters: Parameters = after === null ? sort : [...sort, [beyond, after]];
     const page = await this.#lists.range(parameters, { offset: 0, limit }, this.#channel.until());
     return page.documents.map((document) => this.#details.row(document));
+  }
+
+  /** What of its filters and sort the API can be asked for: nothing that goes by an order of text other than the query's. */
+  #knownIn(collation: string | undefined): Pick<ApiSettings, 'filters' | 'sort'> {
+    const { filters, sort } = this.#api;
+    if (collation === undefined || sort?.collation) return { filters, sort };
+    return withoutTextOrder(filters, sort, this.#columns);
   }
 
   /** The order of text keys is the API's own, which is not known. */

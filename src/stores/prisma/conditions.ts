@@ -19,13 +19,17 @@ export class StatementParts {
   readonly parameters: (string | null)[] = [];
   readonly #columns: ReadonlyMap<string, ColumnSpec>;
   readonly #table: string;
-  readonly #bytewise: boolean;
+  readonly #collation: string | undefined;
 
-  /** `bytewise`: text goes by its bytes, whatever the database's collation. */
-  constructor(table: string, columns: ReadonlyMap<string, ColumnSpec>, { bytewise = false } = {}) {
+  /** `collation`: that in which text goes, whatever the database's own. */
+  constructor(
+    table: string,
+    columns: ReadonlyMap<string, ColumnSpec>,
+    { collation }: { collation?: string | undefined } = {},
+  ) {
     this.#table = table;
     this.#columns = columns;
-    this.#bytewise = bytewise;
+    this.#collation = collation;
   }
 
   /** Adds a parameter; answers its place, e.g. `$3`. */
@@ -83,8 +87,9 @@ export class StatementParts {
 
   /** The column as an expression that has the wanted order. */
   #inOrder({ name, type, list }: ColumnSpec): string {
-    if (!this.#bytewise || list || (type !== 'text' && type !== 'enum')) return quote(name);
-    return `${quote(name)}${type === 'enum' ? '::text' : ''} COLLATE "C"`;
+    const collation = this.#collation;
+    if (collation === undefined || list || (type !== 'text' && type !== 'enum')) return quote(name);
+    return `${quote(name)}${type === 'enum' ? '::text' : ''} COLLATE ${quote(collation)}`;
   }
 
   #compares(side: string, name: string, op: keyof typeof COMPARISONS, text: string | null): string {

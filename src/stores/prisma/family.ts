@@ -64,8 +64,8 @@ export class FamilyTable implements Table {
     return await this.#parents.scanKeys(after, limit);
   }
 
-  async count(where?: Condition): Promise<number> {
-    return await this.#parents.count(where);
+  async count(where?: Condition, collation?: string): Promise<number> {
+    return await this.#parents.count(where, collation);
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {

@@ -70,8 +70,8 @@ export class SoftDeleteTable implements Table {
     }
   }
 
-  count(where?: Condition): Promise<number> {
-    return this.#table.count(this.#and(where));
+  count(where?: Condition, collation?: string): Promise<number> {
+    return this.#table.count(this.#and(where), collation);
   }
 
   async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {

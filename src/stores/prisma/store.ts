@@ -31,6 +31,7 @@ export class PrismaStore implements Store {
     keyOrders: ['uuid', 'objectid', 'int', 'text'],
     conditionalWrites: true,
     bytewiseText: true,
+    collations: true,
     statistics: true,
     compositeKeys: true,
   };

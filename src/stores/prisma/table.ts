@@ -96,7 +96,10 @@ export class PrismaTable implements Table {
     if (!first)
       return {
         rows,
-        total: query.offset === 0 && query.limit > 0 ? 0 : await this.count(query.where ?? undefined),
+        total:
+          query.offset === 0 && query.limit > 0
+            ? 0
+            : await this.count(query.where ?? undefined, query.collation),
       };
     return { rows: rows.map(withoutTotal), total: first[TOTAL] as number };
   }
@@ -109,8 +112,8 @@ export class PrismaTable implements Table {
     return (await this.#scan(this.#shape.key, after, limit)).map((row) => toKey(this.spec.keys, row));
   }
 
-  async count(where?: Condition): Promise<number> {
-    const parts = this.#parts();
+  async count(where?: Condition, collation?: string): Promise<number> {
+    const parts = this.#parts(collation === undefined ? {} : { collation });
     const text = `SELECT count(*) AS total FROM ${this.#shape.table}${parts.where(where)}`;
     const { rows } = await this.#sql.query<{ total: number }>(text, parts.parameters);
     return rows[0]?.total ?? 0;
@@ -279,7 +282,7 @@ export class PrismaTable implements Table {
       : `(${orderedParts.join(', ')}) > (${places.join(', ')})`;
   }
 
-  #parts(order: { bytewise?: boolean } = {}): StatementParts {
+  #parts(order: { collation?: string } = {}): StatementParts {
     return new StatementParts(this.spec.name, this.#shape.columns, order);
   }
 }

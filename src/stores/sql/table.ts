@@ -1,6 +1,7 @@
 import { sql, type CompiledQuery, type SelectQueryBuilder } from 'kysely';
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { partText, splitKey } from '../../domain/keys.ts';
+import { BYTES } from '../../domain/order.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
 import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
@@ -42,10 +43,11 @@ export class SqlTable implements Table {
 
   async list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }> {
     return await this.#on(async (dialect) => {
-      const where = query.where && conditionOf(dialect, query.where, query.bytewise);
+      const bytewise = query.collation === BYTES;
+      const where = query.where && conditionOf(dialect, query.where, bytewise);
       let page = this.#selection(dialect).limit(query.limit).offset(query.offset);
       if (where) page = page.where(where);
-      for (const by of orderOf(dialect, query.sort, query.bytewise)) page = page.orderBy(by);
+      for (const by of orderOf(dialect, query.sort, bytewise)) page = page.orderBy(by);
       if (query.total) {
         // The total as a scalar subquery: one round trip and one snapshot.
         const all = dialect.builder.selectFrom(this.spec.name).select(({ fn }) => fn.countAll().as('n'));
@@ -77,10 +79,11 @@ export class SqlTable implements Table {
     });
   }
 
-  async count(where?: Condition): Promise<number> {
+  async count(where?: Condition, collation?: string): Promise<number> {
     return await this.#on(async (dialect) => {
+      const condition = where && conditionOf(dialect, where, collation === BYTES);
       const all = dialect.builder.selectFrom(this.spec.name).select(({ fn }) => fn.countAll().as('total'));
-      const { rows } = await this.#run((where ? all.where(conditionOf(dialect, where)) : all).compile());
+      const { rows } = await this.#run((condition ? all.where(condition) : all).compile());
       return Number(rows[0]?.total ?? 0);
     });
   }

@@ -1,4 +1,5 @@
 import type { SupabaseStoreSettings } from '../../domain/configuration.ts';
+import { goesByBytes } from '../../domain/order.ts';
 import type { Capabilities, Store, StoreNotice, Table, TableSpec } from '../contract.ts';
 import { Channel } from './channel.ts';
 import { readOpenApi } from './description.ts';
@@ -13,25 +14,29 @@ export class SupabaseStore implements Store {
   readonly name: string;
   readonly kind = 'supabase';
   readonly database = null;
-  readonly capabilities: Capabilities = {
-    transactions: false,
-    changeFeed: 'none',
-    filterOperators: ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains'],
-    exactCount: true,
-    assignsKeys: 'gateway-or-store',
-    sequences: false,
-    describesTables: true,
-    // The order of text is the database's collation, which REST can neither choose nor ask for.
-    paths: false,
-    keyOrders: ['uuid', 'int'],
-    conditionalWrites: true,
-    compositeKeys: false,
-  };
+  readonly capabilities: Capabilities;
   readonly #channel: Channel;
   readonly #largest = new Largest();
 
   constructor(name: string, settings: SupabaseStoreSettings, notice: StoreNotice) {
     this.name = name;
+    const { collation = null } = settings;
+    this.capabilities = {
+      transactions: false,
+      changeFeed: 'none',
+      filterOperators: ['eq', 'ne', 'gt', 'gte', 'lt', 'lte', 'in', 'contains'],
+      exactCount: true,
+      assignsKeys: 'gateway-or-store',
+      sequences: false,
+      describesTables: true,
+      paths: false,
+      keyOrders: ['uuid', 'int'],
+      // The order of text is the database's collation, which REST can neither choose nor ask for.
+      bytewiseText: collation !== null && goesByBytes(collation),
+      textOrder: collation,
+      conditionalWrites: true,
+      compositeKeys: false,
+    };
     this.#channel = new Channel(name, settings, notice);
   }
 

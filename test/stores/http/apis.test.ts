@@ -5,13 +5,14 @@ import type {
   PrismaStoreSettings,
 } from '../../../src/domain/configuration.ts';
 import type { Row } from '../../../src/domain/values.ts';
+import type { ListQuery } from '../../../src/domain/query.ts';
 import type { Table } from '../../../src/stores/contract.ts';
 import { HttpStore } from '../../../src/stores/http/store.ts';
 import { PrismaStore } from '../../../src/stores/prisma/store.ts';
 import { failsWith } from '../../contracts/failing.ts';
 import { countersOf, mixed } from '../../contracts/rows.ts';
 import { COUNTERS, NOTES, tablesInSql } from '../../contracts/tables.ts';
-import { createDatabase } from '../../harness/postgres.ts';
+import { createDatabase, type TestDatabase } from '../../harness/postgres.ts';
 import { startRestServer, type RestServer, type RestStyle } from '../../harness/rest-server.ts';
 
 /** An API that knows as little as an API can: pages by number, whole records, and no filter, sort or total. */
@@ -49,6 +50,8 @@ const CURSOR: ApiSettings = {
 };
 
 interface Place {
+  /** Behind the API. */
+  database: TestDatabase;
   server: RestServer;
   counters: Table;
   notes: Table;
@@ -102,7 +105,7 @@ async function start(
     await server.stop();
     await behind.close();
   });
-  return { server, store, counters: store.table(COUNTERS.spec), notes: store.table(NOTES.spec) };
+  return { database, server, store, counters: store.table(COUNTERS.spec), notes: store.table(NOTES.spec) };
 }
 
 for (const [title, style, api] of [
@@ -197,6 +200,64 @@ t.test(
     t.match(error.message, /draws its keys itself, so that "4711" cannot be made/);
     await counters.upsertMany([{ id: made.id as number, label: 'changed', value: 1 }]);
     t.equal(await counters.count(), 1);
+  },
+);
+
+t.test(
+  'where an API has an order of text of its own, text is sorted and compared by its bytes here',
+  async (t) => {
+    const style = {
+      ...POOR_STYLE,
+      paging: 'offset',
+      filters: ['body_gt', 'rank_gt'],
+      sort: ['body'],
+    } as const;
+    const sort = {
+      parameter: 'sort',
+      ascending: '{column}',
+      descending: '-{column}',
+      columns: ['body', 'code'],
+    };
+    const api: ApiSettings = {
+      ...POOR,
+      paging: { ...POOR.paging, by: 'offset', offset: 'offset' },
+      filters: { body: { gt: 'body_gt' }, rank: { gt: 'rank_gt' } },
+      sort,
+    };
+    const byBody = [
+      { field: 'body', descending: false },
+      { field: 'code', descending: false },
+    ];
+    const beyond = {
+      and: [{ field: 'body', op: 'gt', value: 'C' } as const, { field: 'rank', op: 'gt', value: 0 } as const],
+    };
+    const asked = { where: beyond, sort: byBody, limit: 5, offset: 0, total: true, collation: 'C' };
+    const { database, notes, server, store } = await start(t, style, api);
+    await database.query('ALTER TABLE contract_notes ALTER body TYPE text COLLATE "en-US-x-icu"');
+    await notes.upsertMany(['a', 'B', 'c', 'D'].map((body, rank) => ({ code: body, body, rank })));
+    const bodies = async (query: ListQuery) => (await notes.list(query)).rows.map(({ body }) => body);
+    t.same(await bodies({ ...asked, where: null }), ['B', 'D', 'a', 'c']);
+    t.same(await notes.list(asked).then(({ total }) => total), 2, 'c and D');
+    t.same(await bodies(asked), ['D', 'c']);
+    t.equal(await notes.count(beyond, 'C'), 2);
+    t.equal(store.capabilities.textOrder, null);
+    t.notOk(
+      server.requests.some((request) => /sort|body_gt/.test(request)),
+      'the API was not asked for its order',
+    );
+    t.ok(
+      server.requests.some((request) => request.includes('rank_gt')),
+      'but for what has none',
+    );
+    t.same(await bodies({ ...asked, where: null, collation: undefined }), ['a', 'B', 'c', 'D']);
+
+    const declared = await start(t, style, { ...api, sort: { ...sort, collation: 'C.UTF-8' } });
+    t.equal(declared.store.capabilities.textOrder, 'C.UTF-8');
+    await declared.notes.list(asked);
+    t.ok(
+      declared.server.requests.some((request) => /sort=body.*body_gt=C|body_gt=C.*sort=body/.test(request)),
+      'one that goes by bytes is asked for all of it',
+    );
   },
 );
 
