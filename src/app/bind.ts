@@ -3,7 +3,7 @@ import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/
 import { BanyanError } from '../domain/errors.ts';
 import type { KeyType, ModelSpec } from '../domain/model.ts';
 import { ownedFields } from '../gateway/access.ts';
-import { loadOperations } from './operations.ts';
+import { loadOperations, type ServiceNotice } from './operations.ts';
 import { openFaces, type Face } from '../gateway/face.ts';
 import type { ResourceName } from '../domain/words.ts';
 import type { BoundSide } from '../gateway/operations.ts';
@@ -40,6 +40,9 @@ export interface Binding {
   tokens: TokenVerifier | null;
 }
 
+/** Hears of stores and of services, beside requests. */
+export type Notice = (event: Parameters<StoreNotice>[0] | Parameters<ServiceNotice>[0]) => void;
+
 /** Connections for the journal and the control loop, apart from the store's: a busy product must not keep marks waiting. */
 const CONTROL_POOL = { max: 12, wait: 2_000 } as const;
 
@@ -54,11 +57,7 @@ export function controlSettings(snapshot: Snapshot): PrismaStoreSettings {
  * Binds a snapshot. What has not changed since `before` is taken over: open stores, and resources whose settings are the
  * same but for their mode, so that an edit of one resource does not disturb the others. Opens no connection.
  */
-export async function bindSnapshot(
-  snapshot: Snapshot,
-  notice: StoreNotice,
-  before?: Binding,
-): Promise<Binding> {
+export async function bindSnapshot(snapshot: Snapshot, notice: Notice, before?: Binding): Promise<Binding> {
   const control = controlSettings(snapshot);
   const kept = before && JSON.stringify(before.control) === JSON.stringify(control) ? before : undefined;
   const database = kept?.database ?? openControl(control);
@@ -84,7 +83,7 @@ export async function bindSnapshot(
     models,
     resources,
     faces: await loadFaces(resources),
-    operations: await loadOperations(snapshot.operations, before?.operations),
+    operations: await loadOperations(snapshot.operations, notice, before?.operations),
     tokens: verifierOf(snapshot, before),
   };
 }
