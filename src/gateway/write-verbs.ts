@@ -1,6 +1,5 @@
 import type { Caller } from '../domain/callers.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
-import { partText } from '../domain/keys.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { refuseLate, sendAgain } from '../replication/landing.ts';
@@ -118,7 +117,7 @@ async function update(
 }
 
 function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {
-  const shown = key === null ? '' : Object.values(resource.mapping.keyValues(key)).map(partText).join('~');
+  const shown = key === null ? '' : resource.mapping.ids.publicText(key);
   return new BanyanError('not-found', `${resource.name} has no record "${shown}"`);
 }
 

@@ -59,7 +59,7 @@ abstract class JoinedPlace implements WritePlace {
     const open = keys.filter((key) => !taken.has(key));
     const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
     const error = (key: Key) =>
-      new BanyanError('duplicate', `${name} already has a record "${key}"`, {
+      new BanyanError('duplicate', `${name} already has a record "${mapping.ids.publicText(key)}"`, {
         details: { field: mapping.keyField },
       });
     return new Map([...there.keys()].map((key) => [key, error(key)]));
