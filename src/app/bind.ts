@@ -188,17 +188,19 @@ function referencesOf(
   ];
 }
 
-/** What the children of a record refer to, but for their parent. */
+/** What the children of a record refer to, but for their parent; its id may be a part of what they refer to. */
 function referencesOfChildren(
-  { fields: { split } }: ResourceSettings,
+  settings: ResourceSettings,
   models: ReadonlyMap<string, ModelSpec>,
   resourceOfModel: ReadonlyMap<string, ResourceName>,
 ): Reference[] {
-  return Object.entries(split).flatMap(([name, { model, parent }]) =>
-    referencesBetween(models.get(model)?.references ?? [], resourceOfModel)
-      .filter(({ fields }) => !fields.includes(parent))
-      .map(({ fields, resource }) => ({ fields: fields.map((field) => `${name}.${field}`), resource })),
-  );
+  const { key } = modelOf(settings, models);
+  return Object.entries(settings.fields.split).flatMap(([name, { model, parent }]) => {
+    const fieldOf = (field: string) => (field === parent ? key : `${name}.${field}`);
+    return referencesBetween(models.get(model)?.references ?? [], resourceOfModel)
+      .filter(({ fields }) => fields.some((field) => field !== parent))
+      .map(({ fields, resource }) => ({ fields: fields.map(fieldOf), resource }));
+  });
 }
 
 function modelOf(settings: ResourceSettings, models: ReadonlyMap<string, ModelSpec>): ModelSpec {

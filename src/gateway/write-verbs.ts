@@ -2,6 +2,7 @@ import type { Caller } from '../domain/callers.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
+import { namesPartOf } from '../mapping/references.ts';
 import { refuseLate, sendAgain } from '../replication/landing.ts';
 import type { WritePlace } from '../replication/places.ts';
 import { RecordSide } from '../replication/resource.ts';
@@ -56,10 +57,23 @@ export async function perform(
       if (request.tenant && isBanyanError(error, 'duplicate')) throw plainDuplicate(runtime, error);
       if (!isBanyanError(error, 'reference-missing') || request.verb === 'remove') throw error;
       if (runtime.resource.references.length === 0) throw error;
-      await runtime.syncer.syncParents([request.record]).catch(() => undefined);
+      const whole = await withPresentParts(runtime, side, request);
+      await runtime.syncer.syncParents([whole]).catch(() => undefined);
       return await send();
     }
   });
+}
+
+/** What a change refers to by halves: the other parts are the record's as it is. */
+async function withPresentParts(
+  { resource }: ResourceRuntime,
+  side: WritePlace,
+  { key, record }: LimitedWrite,
+): Promise<PublicRecord> {
+  if (key === null) return record;
+  const known = { ...resource.mapping.keyValues(key), ...record };
+  if (!resource.references.some(({ fields }) => namesPartOf(known, fields))) return known;
+  return { ...(await side.get([key])).get(key), ...known };
 }
 
 /** Which store has the record would tell callers of one tenant something of the others'. */
