@@ -10,6 +10,7 @@ import type { BoundSide } from '../gateway/operations.ts';
 import { idProblem, type IdForms } from '../mapping/ids.ts';
 import { Mapping } from '../mapping/mapping.ts';
 import { loadMappingModules } from './mapping-modules.ts';
+import { refuseUnsayableTenant } from './tenant-conditions.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
 import {
   bindResource,
@@ -156,6 +157,7 @@ async function bindOne(
     models,
     modules: await loadMappingModules(settings),
   });
+  refuseUnsayableTenant(settings, snapshot.stores[legacy.store], mapping);
   const timing = (store: string) => {
     const { timeout, deadline } = snapshot.stores[store] as { timeout: number; deadline: number };
     return { timeout, deadline };

@@ -115,6 +115,7 @@ export interface ApiInFile {
   answers?: { list?: string; record?: string; total?: string; totalHeader?: string };
   body?: string;
   update?: ApiSettings['update'];
+  conditions?: NonNullable<ApiSettings['conditions']>;
   filters?: Record<string, string | Partial<Record<Operator, string>>>;
   sort?: { parameter: string; ascending?: string; descending?: string; columns: string[] };
   errors?: { message?: string; field?: string; statuses?: Record<string, ApiFailure> };

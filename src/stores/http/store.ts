@@ -32,8 +32,8 @@ export class HttpStore implements Store {
       paths: true,
       // Where the API has no such order, keys are put in order here.
       keyOrders: ['uuid', 'objectid', 'int', 'text'],
-      // An API that could say If-Match cannot be told from one that ignores it.
-      conditionalWrites: false,
+      // An API that heeds If-Match cannot be told from one that ignores it, so that it has to be declared.
+      conditionalWrites: apis.every(({ conditions }) => conditions !== null),
       compositeKeys: false,
     };
   }
