@@ -1,6 +1,6 @@
 import { hostname } from 'node:os';
 import type { FastifyInstance } from 'fastify';
-import { bindSnapshot, closeUnused, longestDeadline, type Binding } from './app/bind.ts';
+import { bindSnapshot, closeUnused, longestDeadline, type Binding, type Notice } from './app/bind.ts';
 import { FileInForce } from './app/file-in-force.ts';
 import { hasNewTables, migrateAll } from './app/migrate.ts';
 import { servicesOf } from './app/operations.ts';
@@ -69,7 +69,7 @@ export class App {
 
   /** Opens the port, then registers: the port proves that an earlier process of this name has stopped (R17). */
   static async start(snapshot: Snapshot, log: Log): Promise<App> {
-    const notice = storeNotice(log);
+    const notice = noticeFor(log);
     const app = new App(await bindSnapshot(snapshot, notice), log);
     try {
       await app.listen();
@@ -144,6 +144,7 @@ export class App {
     this.server = await createGateway({
       server,
       redis,
+      log: this.log,
       stores: () => [...this.binding.stores.values()],
       services: () => servicesOf(this.binding.operations),
       matcher: () => this.matcher,
@@ -270,7 +271,7 @@ export class App {
 
   private async swap(snapshot: Snapshot): Promise<void> {
     const before = this.binding;
-    const next = await bindSnapshot(snapshot, storeNotice(this.log), before);
+    const next = await bindSnapshot(snapshot, noticeFor(this.log), before);
     if (next.database !== before.database) {
       await closeUnused(next, before);
       throw new Error('the control store cannot be changed while the gateway runs; restart it');
@@ -318,14 +319,6 @@ async function closeRuntime({ syncer, comparer }: ResourceRuntime): Promise<void
   await syncer.close();
 }
 
-function storeNotice(log: Log) {
-  return ({
-    store,
-    message,
-    details,
-  }: {
-    store: string;
-    message: string;
-    details?: Record<string, unknown>;
-  }) => log.warn({ store, ...details }, message);
+function noticeFor(log: Log): Notice {
+  return ({ message, details, ...of }) => log.warn({ ...of, ...details }, message);
 }

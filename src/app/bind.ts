@@ -3,13 +3,14 @@ import type { PrismaStoreSettings, ResourceSettings, Snapshot } from '../domain/
 import { BanyanError } from '../domain/errors.ts';
 import type { KeyType, ModelSpec } from '../domain/model.ts';
 import { ownedFields } from '../gateway/access.ts';
-import { loadOperations } from './operations.ts';
+import { loadOperations, type ServiceNotice } from './operations.ts';
 import { openFaces, type Face } from '../gateway/face.ts';
 import type { ResourceName } from '../domain/words.ts';
 import type { BoundSide } from '../gateway/operations.ts';
 import { idProblem, type IdForms } from '../mapping/ids.ts';
 import { Mapping } from '../mapping/mapping.ts';
 import { loadMappingModules } from './mapping-modules.ts';
+import { refuseUnsayableTenant } from './tenant-conditions.ts';
 import { openDatabase, type PostgresDatabase } from '../postgres/database.ts';
 import {
   bindResource,
@@ -40,6 +41,9 @@ export interface Binding {
   tokens: TokenVerifier | null;
 }
 
+/** Hears of stores and of services, beside requests. */
+export type Notice = (event: Parameters<StoreNotice>[0] | Parameters<ServiceNotice>[0]) => void;
+
 /** Connections for the journal and the control loop, apart from the store's: a busy product must not keep marks waiting. */
 const CONTROL_POOL = { max: 12, wait: 2_000 } as const;
 
@@ -54,11 +58,7 @@ export function controlSettings(snapshot: Snapshot): PrismaStoreSettings {
  * Binds a snapshot. What has not changed since `before` is taken over: open stores, and resources whose settings are the
  * same but for their mode, so that an edit of one resource does not disturb the others. Opens no connection.
  */
-export async function bindSnapshot(
-  snapshot: Snapshot,
-  notice: StoreNotice,
-  before?: Binding,
-): Promise<Binding> {
+export async function bindSnapshot(snapshot: Snapshot, notice: Notice, before?: Binding): Promise<Binding> {
   const control = controlSettings(snapshot);
   const kept = before && JSON.stringify(before.control) === JSON.stringify(control) ? before : undefined;
   const database = kept?.database ?? openControl(control);
@@ -84,7 +84,7 @@ export async function bindSnapshot(
     models,
     resources,
     faces: await loadFaces(resources),
-    operations: await loadOperations(snapshot.operations, before?.operations),
+    operations: await loadOperations(snapshot.operations, notice, before?.operations),
     tokens: verifierOf(snapshot, before),
   };
 }
@@ -157,6 +157,7 @@ async function bindOne(
     models,
     modules: await loadMappingModules(settings),
   });
+  refuseUnsayableTenant(settings, snapshot.stores[legacy.store], mapping);
   const timing = (store: string) => {
     const { timeout, deadline } = snapshot.stores[store] as { timeout: number; deadline: number };
     return { timeout, deadline };
@@ -189,17 +190,19 @@ function referencesOf(
   ];
 }
 
-/** What the children of a record refer to, but for their parent. */
+/** What the children of a record refer to, but for their parent; its id may be a part of what they refer to. */
 function referencesOfChildren(
-  { fields: { split } }: ResourceSettings,
+  settings: ResourceSettings,
   models: ReadonlyMap<string, ModelSpec>,
   resourceOfModel: ReadonlyMap<string, ResourceName>,
 ): Reference[] {
-  return Object.entries(split).flatMap(([name, { model, parent }]) =>
-    referencesBetween(models.get(model)?.references ?? [], resourceOfModel)
-      .filter(({ fields }) => !fields.includes(parent))
-      .map(({ fields, resource }) => ({ fields: fields.map((field) => `${name}.${field}`), resource })),
-  );
+  const { key } = modelOf(settings, models);
+  return Object.entries(settings.fields.split).flatMap(([name, { model, parent }]) => {
+    const fieldOf = (field: string) => (field === parent ? key : `${name}.${field}`);
+    return referencesBetween(models.get(model)?.references ?? [], resourceOfModel)
+      .filter(({ fields }) => fields.some((field) => field !== parent))
+      .map(({ fields, resource }) => ({ fields: fields.map(fieldOf), resource }));
+  });
 }
 
 function modelOf(settings: ResourceSettings, models: ReadonlyMap<string, ModelSpec>): ModelSpec {

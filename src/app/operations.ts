@@ -6,6 +6,14 @@ import type { BoundSide, OperationHandler } from '../gateway/operations.ts';
 import { Service } from '../gateway/service-call.ts';
 import { importModule } from './import-module.ts';
 
+/** Hears of what the services of operations come to, beside requests. */
+export type ServiceNotice = (event: {
+  operation: string;
+  side: Side;
+  message: string;
+  details: Record<string, unknown>;
+}) => void;
+
 type Sides = Readonly<Record<Side, BoundSide>>;
 
 /**
@@ -14,13 +22,14 @@ type Sides = Readonly<Record<Side, BoundSide>>;
  */
 export async function loadOperations(
   operations: readonly OperationSettings[],
+  notice: ServiceNotice,
   before?: ReadonlyMap<string, Sides>,
 ): Promise<Map<string, Sides>> {
   const loaded = operations.map(async (settings): Promise<[string, Sides]> => {
     const present = before?.get(settings.name);
     const sides = {
-      legacy: await loadSide(settings, 'legacy', present?.legacy),
-      new: await loadSide(settings, 'new', present?.new),
+      legacy: await loadSide(settings, 'legacy', notice, present?.legacy),
+      new: await loadSide(settings, 'new', notice, present?.new),
     };
     if (!sides.legacy && !sides.new) throw invalid(settings, 'its module exports neither "legacy" nor "new"');
     return [settings.name, sides];
@@ -32,20 +41,29 @@ export async function loadOperations(
 async function loadSide(
   settings: OperationSettings,
   side: Side,
+  notice: ServiceNotice,
   present: BoundSide | undefined,
 ): Promise<BoundSide> {
   const given = settings.sides[side];
   if (!given) return null;
-  if ('upstream' in given) return { service: serviceOf(given, settings.safe, present) };
+  if ('upstream' in given) return { service: serviceOf(given, settings, side, notice, present) };
   const module = await load(settings, given.module);
   const handler = module[side] ?? module['default'];
   return typeof handler === 'function' ? { handler: handler as OperationHandler } : null;
 }
 
-function serviceOf(given: ServiceSide, safe: boolean, present: BoundSide | undefined): Service {
+function serviceOf(
+  given: ServiceSide,
+  { name: operation, safe }: OperationSettings,
+  side: Side,
+  notice: ServiceNotice,
+  present: BoundSide | undefined,
+): Service {
   const kept = present && 'service' in present ? present.service : null;
   const same = kept?.safe === safe && JSON.stringify(kept.settings) === JSON.stringify(given);
-  return same ? kept : new Service(given, safe);
+  if (same) return kept;
+  const title = `the service of operation "${operation}" on ${side}`;
+  return new Service(given, safe, title, (event) => notice({ operation, side, ...event }));
 }
 
 /** The services of all operations, for their figures. */

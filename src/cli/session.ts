@@ -1,4 +1,4 @@
-import { bindSnapshot, closeUnused, longestDeadline, type Binding } from '../app/bind.ts';
+import { bindSnapshot, closeUnused, longestDeadline, type Binding, type Notice } from '../app/bind.ts';
 import { loadConfig } from '../config/load.ts';
 import { nearest } from '../config/suggest.ts';
 import { Coordinator } from '../control/coordinator.ts';
@@ -66,7 +66,7 @@ export class Session {
   /** Binds the file. Fails where the control schema is missing: the gateway or `banyan migrate` makes it. */
   static async open(invocation: Invocation): Promise<Session> {
     const log = remarks(invocation.terminal);
-    const notice = ({ store, message }: { store: string; message: string }) => log.warn({ store }, message);
+    const notice: Notice = ({ message, details: _, ...of }) => log.warn(of, message);
     const session = new Session(await bindSnapshot(readSnapshot(invocation), notice), log);
     try {
       const pending = await pendingControlMigrations(session.database);

@@ -50,6 +50,7 @@ function apiSettings(given: ApiInFile): ApiSettings {
     },
     body: given.body ?? standard.body,
     update: given.update ?? standard.update,
+    conditions: given.conditions ?? null,
     filters: Object.fromEntries(
       Object.entries(given.filters ?? {}).map(([column, parameters]) => [
         column,

@@ -116,6 +116,7 @@ export interface ApiInFile {
   answers?: { list?: string; record?: string; total?: string; totalHeader?: string };
   body?: string;
   update?: ApiSettings['update'];
+  conditions?: NonNullable<ApiSettings['conditions']>;
   filters?: Record<string, string | Partial<Record<Operator, string>>>;
   sort?: {
     parameter: string;

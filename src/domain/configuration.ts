@@ -165,6 +165,11 @@ export interface ApiSettings {
   /** Member of a request's body that holds the record; empty: the body is the record. */
   body: string;
   update: 'PATCH' | 'PUT';
+  /**
+   * How a write is kept to a record that holds for a condition: `etag`: If-Match with the ETag of what was read; `filters`:
+   * query parameters, as in a list. Null: the API takes none.
+   */
+  conditions: 'etag' | 'filters' | null;
   /** Query parameters of conditions that the API knows, by column and operator. */
   filters: Readonly<Record<string, Partial<Record<Operator, string>>>>;
   /** Null: the order of a list is not known. */

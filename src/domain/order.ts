@@ -1,4 +1,5 @@
 import { Decimal } from 'decimal.js';
+import { BanyanError } from './errors.ts';
 import type { ValueType } from './model.ts';
 import type { SortBy } from './query.ts';
 import { numberText, isExactNumber, stringifyJson, type PublicRecord, type Value } from './values.ts';
@@ -38,7 +39,20 @@ export function compareValues(type: ValueType, a: Value, b: Value): number {
 
 function compareNumbers(a: Value, b: Value): number {
   if (typeof a === 'number' && typeof b === 'number') return a - b;
-  return new Decimal(textOf(a)).comparedTo(new Decimal(textOf(b)));
+  const [x, y] = [decimalOf(a), decimalOf(b)];
+  // Postgres has NaN behind all numbers.
+  return x.isNaN() || y.isNaN() ? Number(x.isNaN()) - Number(y.isNaN()) : x.comparedTo(y);
+}
+
+function decimalOf(value: Value): Decimal {
+  const text = textOf(value);
+  try {
+    return new Decimal(text);
+  } catch (error) {
+    const shown = JSON.stringify(text.length > 40 ? `${text.slice(0, 40)}…` : text);
+    const message = `a column of numbers holds ${shown}, which is none and has no place in their order`;
+    throw new BanyanError('store-answer', message, { cause: error });
+  }
 }
 
 function textOf(value: Value): string {

@@ -88,6 +88,8 @@ export class Fold {
       measured.count += 1;
       if (sum) measured.sum = addNumbers(measured.sum, value);
       if (!range) return;
+      // A text that is no number is refused also where there is nothing to compare it with.
+      if (typeof value === 'string') compareValues(this.typeOf(field), value, value);
       measured.min = extreme(this.typeOf(field), -1, measured.min, value);
       measured.max = extreme(this.typeOf(field), 1, measured.max, value);
     });

@@ -5,7 +5,8 @@ import { stringifyJson, type PublicRecord, type Value } from '../domain/values.t
 import type { Key } from '../domain/words.ts';
 import type { CreateOutcome } from '../replication/resource.ts';
 import { readBatch } from './batch-body.ts';
-import { runBatch, type BatchRecord } from './batch-writes.ts';
+import type { BatchRecord } from './batch-inserts.ts';
+import { runBatch } from './batch-writes.ts';
 import { ownRecord } from './access.ts';
 import { admitCallers, callerIn } from './admission.ts';
 import { ENVELOPES } from './envelope.ts';

@@ -1,36 +1,17 @@
-import type { Caller } from '../domain/callers.ts';
 import type { WritePermit } from '../control/routes.ts';
-import { BanyanError, isBanyanError } from '../domain/errors.ts';
-import type { PublicRecord } from '../domain/values.ts';
+import { type BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
-import type { CreateOutcome, RecordSide } from '../replication/resource.ts';
+import type { CreateOutcome } from '../replication/resource.ts';
 import { markLegacyWrite, nameMarks } from '../state/journal.ts';
-import { isWithin, tenantOf } from './access.ts';
+import { createAll, type BatchRecord, type BatchRequest } from './batch-inserts.ts';
 import { noteWrite } from './kept-answer.ts';
 import { placeOf } from './places.ts';
 import { decidePlan, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { waitForSecondary } from './secondary.ts';
 import { auditWrite } from './write-audit.ts';
-import { lateAnswer, nothingSent, stampTouched, stillInTime } from './writes.ts';
-
-/** A record that a batch creates. */
-export interface BatchRecord {
-  /** Null where only the store can draw it (D1). */
-  key: Key | null;
-  record: PublicRecord;
-}
-
-export interface BatchRequest {
-  records: readonly BatchRecord[];
-  /** All or none. */
-  atomic: boolean;
-  /** The same batch may have been done before, in part or as a whole: its keys are looked for first. */
-  repeated: boolean;
-  /** Whose records they are. */
-  caller: Caller;
-}
+import { lateAnswer, nothingSent } from './writes.ts';
 
 export interface BatchResult {
   outcomes: CreateOutcome[];
@@ -127,7 +108,7 @@ type Perform = (
 ) => Promise<CreateOutcome[]>;
 
 const PERFORM: Readonly<Record<WritePlan['mark'], Perform>> = {
-  none: async (runtime, plan, request) => await create(runtime, runtime.resource[plan.side], request),
+  none: async (runtime, plan, request) => await createAll(runtime, runtime.resource[plan.side], request),
   before: writeMarked,
   trigger: writeNew,
 };
@@ -159,7 +140,7 @@ async function writeMarked(
     );
   let outcomes: CreateOutcome[];
   try {
-    outcomes = await create(runtime, resource.legacy, request, stillInTime(resource.legacy, begun));
+    outcomes = await createAll(runtime, resource.legacy, request, begun);
   } catch (error) {
     // Of an atomic batch: R2 holds for each of its records.
     if (isBanyanError(error)) finished(keys.map(() => ({ error })));
@@ -211,7 +192,7 @@ async function writeNew(
   const [first] = refused.values();
   if (first && request.atomic) throw first;
   const records = request.records.filter((_, index) => !twin(index));
-  const made = (await create(runtime, runtime.resource[plan.side], { ...request, records })).values();
+  const made = (await createAll(runtime, runtime.resource[plan.side], { ...request, records })).values();
   const outcomes = request.records.map((_, index): CreateOutcome => {
     const error = twin(index);
     return error ? { error } : (made.next().value as CreateOutcome);
@@ -219,67 +200,4 @@ async function writeNew(
   if (plan.sync)
     runtime.syncer.wake(outcomes.flatMap((one) => ('record' in one ? [mapping.keyOf(one.record)] : [])));
   return outcomes;
-}
-
-/** The creates themselves; those whose parents are missing once more, after the parents were synced. */
-async function create(
-  runtime: ResourceRuntime,
-  side: RecordSide,
-  request: BatchRequest,
-  beforeRequest: () => void = () => undefined,
-): Promise<CreateOutcome[]> {
-  const { atomic, repeated, caller } = request;
-  const tenant = tenantOf(caller, runtime.resource);
-  if (atomic && !side.store.capabilities.atomicInserts) throw notAtomic(runtime, side);
-  const { mapping, references } = runtime.resource;
-  const wanted = request.records.map(({ key, record }) =>
-    stampTouched(runtime, key === null ? record : { ...mapping.keyValues(key), ...record }),
-  );
-  const made = repeated ? await side.get(request.records.flatMap(({ key }) => key ?? [])) : new Map();
-  const ownMade = (key: Key | null) => {
-    const record = key === null ? undefined : made.get(key);
-    return record && isWithin(tenant, record) ? record : undefined;
-  };
-  const outcomes: CreateOutcome[] = request.records.map(({ key }) => ({
-    record: ownMade(key) as PublicRecord,
-  }));
-  const send = () => {
-    beforeRequest();
-    reach('batch.send');
-  };
-  const insert = async (places: readonly number[]) => {
-    const records = places.map((place) => wanted[place] as PublicRecord);
-    const done = await side.insertMany(records, { atomic, beforeRequest: send });
-    places.forEach((place, index) => (outcomes[place] = done[index] as CreateOutcome));
-  };
-  const missing = places(outcomes, (outcome) => 'record' in outcome && outcome.record === undefined);
-  const syncParents = async (of: readonly number[]) =>
-    await runtime.syncer.syncParents(of.map((place) => wanted[place] as PublicRecord)).catch(() => undefined);
-  await insert(missing).catch(async (error: unknown) => {
-    if (!isBanyanError(error, 'reference-missing') || references.length === 0) throw error;
-    await syncParents(missing);
-    await insert(missing);
-  });
-  const orphans = places(outcomes, (outcome) => isMissingParent(outcome));
-  if (orphans.length > 0 && references.length > 0) {
-    await syncParents(orphans);
-    await insert(orphans);
-  }
-  return outcomes;
-}
-
-function places(outcomes: readonly CreateOutcome[], holds: (outcome: CreateOutcome) => boolean): number[] {
-  return outcomes.flatMap((outcome, place) => (holds(outcome) ? [place] : []));
-}
-
-function isMissingParent(outcome: CreateOutcome): boolean {
-  return 'error' in outcome && outcome.error.code === 'reference-missing';
-}
-
-function notAtomic({ resource }: ResourceRuntime, side: RecordSide): BanyanError {
-  return new BanyanError(
-    'batch-not-atomic',
-    `${resource.name} is on the ${side.side} side now, whose store "${side.store.name}" (${side.store.kind}) takes records ` +
-      'one by one: it cannot undo those before a refused one',
-  );
 }

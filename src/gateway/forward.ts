@@ -3,6 +3,7 @@ import proxy from '@fastify/http-proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { BreakerSettings, RetrySettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
+import type { Log } from '../observability/log.ts';
 import { sendError } from './resource-routes.ts';
 import { UpstreamBreaker } from './upstream-breaker.ts';
 import { type ForwardedAttempt, UpstreamRetry } from './upstream-retry.ts';
@@ -20,7 +21,13 @@ export interface ForwardOptions {
 /** What is done about the upstream's failures, and has been. */
 export class UpstreamPolicies {
   readonly retry = new UpstreamRetry();
-  readonly breaker = new UpstreamBreaker();
+  readonly breaker: UpstreamBreaker;
+
+  constructor(log: Log) {
+    this.breaker = new UpstreamBreaker(({ message, details }) =>
+      log.warn({ upstream: true, ...details }, message),
+    );
+  }
 }
 
 /** Longest silence of the upstream before its answer begins, and in the middle of it; ms. */

@@ -16,6 +16,8 @@ export type Connection = 'connected' | 'disconnected' | 'error';
 export interface Health {
   status: 'ok' | 'degraded';
   databases: Record<string, Connection>;
+  /** What is left alone at the moment because it failed too often; left out: nothing. */
+  resting?: string[];
   timestamp: string;
 }
 
@@ -26,16 +28,36 @@ const PATIENCE = 2_000;
 const DATABASES: Readonly<Partial<Record<StoreKind, string>>> = { mongo: 'mongodb', prisma: 'postgresql' };
 
 /** Asks every store whether it is there, all at the same time. */
-export async function healthOf(stores: readonly ProbedStore[]): Promise<Health> {
+export async function healthOf(stores: readonly ProbedStore[], others: Others): Promise<Health> {
   const states = await Promise.all(
     stores.map(async (store) => [labelOf(store, stores), await probe(store)] as const),
   );
+  const resting = restingOf(stores, others);
   const connected = states.every(([, state]) => state === 'connected');
   return {
     status: connected ? 'ok' : 'degraded',
     databases: Object.fromEntries(states),
+    ...(resting.length > 0 ? { resting } : {}),
     timestamp: new Date().toISOString(),
   };
+}
+
+/** What may be left alone besides stores. */
+interface Others {
+  upstream: BreakerState | null;
+  services: readonly ProbedService[];
+}
+
+/** In words. One that is being tried is left alone by all other requests. */
+function restingOf(stores: readonly ProbedStore[], { upstream, services }: Others): string[] {
+  const rests = (breaker: BreakerState | null) => breaker !== null && breaker !== 'closed';
+  return [
+    ...stores.filter(({ figures }) => rests(figures.breaker)).map(({ name }) => `store ${name}`),
+    ...(rests(upstream) ? ['upstream'] : []),
+    ...services
+      .filter(({ figures }) => rests(figures.breaker))
+      .map(({ operation, side }) => `service of operation ${operation} on ${side}`),
+  ];
 }
 
 function labelOf({ name, kind }: ProbedStore, stores: readonly ProbedStore[]): string {

@@ -28,7 +28,7 @@ export async function bringToNew(
   if (how === 'where-it-is')
     throw new BanyanError(
       'operation-closed',
-      `${resource.name} "${key}" is in legacy, which takes part in no transaction; in mode merged it would be moved first`,
+      `${resource.name} "${resource.mapping.ids.publicText(key)}" is in legacy, which takes part in no transaction; in mode merged it would be moved first`,
     );
   try {
     // Beside the transaction: parents are nobody's change, and are there for good.

@@ -13,7 +13,8 @@ import { refuseForeignParents } from './parents.ts';
 import { readList, readRecord } from './reads.ts';
 import { readStatistics, readStatisticsQuery, statisticsOfSide } from './statistics.ts';
 import type { ResourceRuntime } from './runtime.ts';
-import { newKey, runWrite, stampTouched } from './writes.ts';
+import { stampTouched } from './write-verbs.ts';
+import { newKey, runWrite } from './writes.ts';
 
 /** A list's parameters as a request's query has them, e.g. `{ status: 'paid', sort: '-createdAt', limit: '20' }`. */
 export type ListParameters = Readonly<Record<string, string | string[] | undefined>>;

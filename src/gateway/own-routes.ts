@@ -35,13 +35,13 @@ export function probeRoutes(app: FastifyInstance, own: OwnContext): void {
       return await reply.code(ready() ? 200 : 503).send({ status: ready() ? 'ready' : 'not ready' });
     });
     app.get(`${prefix}/health`, OWN, async (_request, reply) => {
-      const health = await healthOf(stores());
+      const health = await healthOf(stores(), { upstream: upstream.breaker.state, services: services() });
       return await reply.code(health.status === 'ok' ? 200 : 503).send(health);
     });
     app.get(`${prefix}/metrics`, OWN, async (_request, reply) => {
       const families = [
         ...storeFamilies(stores()),
-        ...upstreamFamilies({ retries: upstream.retry.retries, open: upstream.breaker.isOpen }),
+        ...upstreamFamilies({ retries: upstream.retry.retries, open: upstream.breaker.state === 'open' }),
         ...serviceFamilies(services()),
         ...requests.families(),
       ];

@@ -4,7 +4,7 @@ import { joinKey, partText } from '../domain/keys.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { acceptKey } from '../mapping/accept.ts';
-import { referredIds } from '../mapping/references.ts';
+import { namesPartOf, referredIds } from '../mapping/references.ts';
 import { readRecord } from './reads.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
@@ -43,8 +43,11 @@ async function withPresentParts(
   own: Key | null,
   fields: readonly string[],
 ): Promise<PublicRecord> {
-  const given = fields.filter((field) => record[field] !== undefined).length;
-  if (own === null || given === 0 || given === fields.length) return record;
+  if (own === null) return record;
+  // Of its children, whose parts may be beside its own id.
+  if (fields.some((field) => field.includes('.')))
+    return { ...runtime.resource.mapping.keyValues(own), ...record };
+  if (!namesPartOf(record, fields)) return record;
   try {
     return { ...(await readRecord(runtime, own, caller)).record, ...record };
   } catch (error) {

@@ -8,12 +8,18 @@ type Open = (runtime: ResourceRuntime, plan: WritePlan, state: ResourceState) =>
 
 const PLACES: Readonly<Record<ModeRow['writes'], Open>> = {
   primary: ({ resource }, { side }) => resource[side],
-  'where-it-is': ({ resource }, _plan, { generation }) => new SplitPlace(resource, generation),
+  'where-it-is': ({ resource }, _plan, { generation }) =>
+    new SplitPlace(resource, generation, performance.now()),
   'move-first': ({ resource, syncer }, _plan, { generation }) =>
-    new MergedPlace(resource, generation, async (records) => await syncer.syncParents(records)),
+    new MergedPlace(
+      resource,
+      generation,
+      performance.now(),
+      async (records) => await syncer.syncParents(records),
+    ),
 };
 
-/** Where a write is done under its plan. */
+/** Where a write that begins now is done under its plan. */
 export function placeOf(runtime: ResourceRuntime, plan: WritePlan, state: ResourceState): WritePlace {
   return PLACES[plan.place](runtime, plan, state);
 }

@@ -23,7 +23,10 @@ export async function readRecord(
   const { found: record, side } = await ROUTES[plan.from].get(runtime.resource, key, state);
   if (isSampled(plan)) runtime.comparer.readRecord(key);
   if (!record || !isWithin(tenant, record))
-    throw new BanyanError('not-found', `${runtime.resource.name} has no record "${key}"`);
+    throw new BanyanError(
+      'not-found',
+      `${runtime.resource.name} has no record "${runtime.resource.mapping.ids.publicText(key)}"`,
+    );
   refuseBroken(record);
   return { record, side };
 }

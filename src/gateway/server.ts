@@ -3,6 +3,7 @@ import { METHODS, type IncomingMessage } from 'node:http';
 import Fastify, { LogController, type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { ServerSettings } from '../domain/configuration.ts';
 import type { TokenVerifier } from '../callers/tokens.ts';
+import { type Log, SILENT } from '../observability/log.ts';
 import { allowOrigins } from './cors.ts';
 import { batchRoutes } from './batch-routes.ts';
 import { RequestCounter, type ProbedService, type ProbedStore } from './health.ts';
@@ -25,6 +26,8 @@ export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operat
   services?: () => readonly ProbedService[];
   /** Shared by all processes; null: this one counts by itself. */
   redis?: Redis | null;
+  /** For what happens beside requests. */
+  log?: Log;
   /** How long the upstream may be silent, where not as usual. */
   upstreamPatience?: UpstreamPatience;
 }
@@ -74,7 +77,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
       batchRoutes(scope, { ...options, matchOf, tokensOf, checkRate });
     });
   });
-  const upstream = new UpstreamPolicies();
+  const upstream = new UpstreamPolicies(options.log ?? SILENT);
   const own: OwnContext = {
     ready: options.ready,
     stores: options.stores ?? (() => []),

@@ -2,7 +2,7 @@ import { type CircuitBreakerPolicy, handleWhen, isBrokenCircuitError, type Retry
 import type { RetrySettings, ServiceSide } from '../domain/configuration.ts';
 import { BanyanError, type ErrorCode, isBanyanError } from '../domain/errors.ts';
 import { parseJson, type Value } from '../domain/values.ts';
-import { breakerOf, retryOf, stateOf } from '../stores/policies.ts';
+import { type BreakerNotice, breakerOf, retryOf, stateOf } from '../stores/policies.ts';
 import type { ProbedService } from './health.ts';
 
 /** A request to the service that runs an operation. */
@@ -40,13 +40,14 @@ export class Service {
   readonly #breaker: CircuitBreakerPolicy | null;
   #retries = 0;
 
-  constructor(settings: ServiceSide, safe: boolean) {
+  /** `title`: for the log. */
+  constructor(settings: ServiceSide, safe: boolean, title: string, notice: BreakerNotice) {
     this.settings = settings;
     this.safe = safe;
     this.#retry = retryFor(settings, safe);
     this.#retry?.onRetry(() => (this.#retries += 1));
     const { breaker } = settings;
-    this.#breaker = breaker && breakerOf(after(TROUBLE), breaker);
+    this.#breaker = breaker && breakerOf(title, after(TROUBLE), breaker, notice);
   }
 
   get figures(): ProbedService['figures'] {

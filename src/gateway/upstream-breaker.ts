@@ -2,8 +2,10 @@ import { type CircuitBreakerPolicy, handleAll } from 'cockatiel';
 import type { FastifyReply } from 'fastify';
 import type { BreakerSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
-import { breakerOf, stateOf } from '../stores/policies.ts';
+import type { BreakerState } from '../stores/figures.ts';
+import { type BreakerNotice, breakerOf, stateOf } from '../stores/policies.ts';
 
+const TITLE = 'the legacy upstream';
 const FAILED = Symbol('failed');
 type Judged = FastifyReply & { [FAILED]?: (reason: unknown) => void };
 
@@ -12,10 +14,15 @@ type Judged = FastifyReply & { [FAILED]?: (reason: unknown) => void };
  * is over: an answer of any status is a success; that no attempt brings one, for want of a connection or in time, is none.
  */
 export class UpstreamBreaker {
+  readonly #notice: BreakerNotice;
   #policy: { settings: string; breaker: CircuitBreakerPolicy } | null = null;
 
-  get isOpen(): boolean {
-    return stateOf(this.#policy?.breaker ?? null) === 'open';
+  constructor(notice: BreakerNotice) {
+    this.#notice = notice;
+  }
+
+  get state(): BreakerState | null {
+    return stateOf(this.#policy?.breaker ?? null);
   }
 
   /** Null when the request may be passed on; else why not. */
@@ -43,7 +50,7 @@ export class UpstreamBreaker {
   #breaker(settings: BreakerSettings): CircuitBreakerPolicy {
     const text = JSON.stringify(settings);
     if (this.#policy?.settings !== text) {
-      this.#policy = { settings: text, breaker: breakerOf(handleAll, settings) };
+      this.#policy = { settings: text, breaker: breakerOf(TITLE, handleAll, settings, this.#notice) };
     }
     return this.#policy.breaker;
   }

@@ -1,36 +1,21 @@
-import type { Caller } from '../domain/callers.ts';
 import type { WritePermit } from '../control/routes.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
-import { partText } from '../domain/keys.ts';
 import { reach } from '../observability/failpoints.ts';
-import type { WritePlace } from '../replication/places.ts';
-import { drawsKeys, RecordSide } from '../replication/resource.ts';
+import { drawsKeys } from '../replication/resource.ts';
 import { markLegacyWrite, nameMark } from '../state/journal.ts';
-import { isWithin, ownRecord, tenantOf, type Tenant } from './access.ts';
+import { ownRecord, tenantOf } from './access.ts';
 import { refuseForeignParents } from './parents.ts';
 import { noteWrite } from './kept-answer.ts';
-import { decidePlan, type Verb, type WritePlan } from './plan.ts';
+import { decidePlan, type WritePlan } from './plan.ts';
 import { placeOf } from './places.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { waitForSecondary } from './secondary.ts';
 import { auditWrite } from './write-audit.ts';
+import { perform, type LimitedWrite, type WriteRequest } from './write-verbs.ts';
 
-/** A write as the client asked for it. */
-export interface WriteRequest {
-  verb: Exclude<Verb, 'list' | 'detail'>;
-  /** Null for a create whose key the store draws (D1). */
-  key: Key | null;
-  /** The whole record, or the changes; empty for `remove`. */
-  record: PublicRecord;
-  /** The same request may have been done before (its first attempt has no answer). */
-  repeated: boolean;
-  /** Whose write it is: what he may not see is not there for him. */
-  caller: Caller;
-  /** Only on this side: elsewhere it fails with switching, and nothing is done. */
-  only?: Side;
-}
+export type { WriteRequest } from './write-verbs.ts';
 
 export interface WriteResult {
   record: PublicRecord;
@@ -38,9 +23,6 @@ export interface WriteResult {
   /** With `ack: both`: the secondary has it too. */
   secondary: 'in-sync' | 'behind' | null;
 }
-
-/** What the clocks of two machines may differ in rate over one deadline; ms. */
-const DRIFT = 50;
 
 /** A key for a create that names none; null where only the store can draw it, or what it lacks of it (D1). */
 export function newKey({ resource }: ResourceRuntime): Key | null {
@@ -82,11 +64,6 @@ export async function runWrite(runtime: ResourceRuntime, asked: WriteRequest): P
       await routes.refresh();
     }
   }
-}
-
-/** A write with what its caller's limits make of it. */
-interface LimitedWrite extends WriteRequest {
-  tenant: Tenant | null;
 }
 
 async function limited(runtime: ResourceRuntime, asked: WriteRequest): Promise<LimitedWrite> {
@@ -139,10 +116,9 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: L
   const [mark] = (await markLegacyWrite(resource.database, marks).catch(nothingSent)) as [string];
   reach('write.marked');
   const answered = (key: Key) => syncer.answered([{ id: mark, key }]);
-  const inTime = () => landsInTime(resource.legacy, begun);
   let record: PublicRecord;
   try {
-    record = await perform(runtime, resource.legacy, request, inTime);
+    record = await perform(runtime, resource.legacy, request, begun);
   } catch (error) {
     throw unanswered(error, () => request.key !== null && answered(request.key));
   }
@@ -158,17 +134,6 @@ async function writeMarked(runtime: ResourceRuntime, plan: WritePlan, request: L
       () => undefined,
     );
   return { record, side: plan.side };
-}
-
-/** Throws where a process was paused and might send when nobody waits for its mark any more. */
-export function stillInTime(side: RecordSide, begun: number): () => void {
-  return () => {
-    if (!landsInTime(side, begun)) throw new BanyanError('too-slow-to-send');
-  };
-}
-
-function landsInTime({ timing: { timeout, deadline } }: RecordSide, begun: number): boolean {
-  return performance.now() + timeout + DRIFT <= begun + deadline;
 }
 
 /** The mark may be there or not; nothing was sent to legacy, so the client may be sure that nothing was done. */
@@ -203,101 +168,4 @@ async function writeNew(
   if (plan.sync)
     runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
   return { record, side: place.side };
-}
-
-/**
- * The write itself; once more after its parents were synced, where the primary lacks them only because it follows there.
- * `inTime`: whether the mark still allows it. A place that joins both sides asks several stores, and is asked once.
- */
-async function perform(
-  runtime: ResourceRuntime,
-  side: WritePlace,
-  request: LimitedWrite,
-  inTime: (() => boolean) | null = null,
-): Promise<PublicRecord> {
-  const begun = performance.now();
-  const write = async () => await VERBS[request.verb](runtime, side, request);
-  const send = async () => {
-    if (inTime && !inTime()) throw new BanyanError('too-slow-to-send');
-    if (!(side instanceof RecordSide) || !side.store.repeat) return await write();
-    // R8: under the same mark, and only while it allows that; without one, while no repeat of the client's runs beside it.
-    return await side.store.repeat(write, inTime ?? (() => landsInTime(side, begun)));
-  };
-  try {
-    return await send();
-  } catch (error) {
-    if (request.tenant && isBanyanError(error, 'duplicate')) throw plainDuplicate(runtime, error);
-    if (!isBanyanError(error, 'reference-missing') || request.verb === 'remove') throw error;
-    if (runtime.resource.references.length === 0) throw error;
-    await runtime.syncer.syncParents([request.record]).catch(() => undefined);
-    return await send();
-  }
-}
-
-/** Which store has the record would tell callers of one tenant something of the others'. */
-function plainDuplicate({ resource }: ResourceRuntime, error: BanyanError): BanyanError {
-  const field = (error.details as { field?: string } | undefined)?.field;
-  return new BanyanError('duplicate', `${resource.name} already has a record with this value`, {
-    ...(field === undefined ? {} : { details: { field } }),
-    cause: error,
-  });
-}
-
-type PerformVerb = (
-  runtime: ResourceRuntime,
-  side: WritePlace,
-  request: LimitedWrite,
-) => Promise<PublicRecord>;
-
-const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
-  async create(runtime, side, { key, record, repeated, tenant }) {
-    if (repeated && key !== null) {
-      // The first attempt may have made it: the same key is the same create.
-      const made = (await side.get([key])).get(key);
-      if (made && isWithin(tenant, made)) return made;
-    }
-    const keyed = key === null ? record : { ...runtime.resource.mapping.keyValues(key), ...record };
-    const keyIsNew = runtime.resource.mapping.keys.some(({ name }) => record[name] === undefined);
-    try {
-      return await side.insert(stampTouched(runtime, keyed), keyIsNew);
-    } catch (error) {
-      // A driver that repeats a write whose answer got lost may meet what it has written: nobody else has a key made now.
-      const mine = keyIsNew && key !== null && isBanyanError(error, 'duplicate');
-      const made = mine ? (await side.get([key])).get(key) : undefined;
-      if (made) return made;
-      throw error;
-    }
-  },
-  replace: update,
-  change: update,
-  async remove(runtime, side, { key, repeated, tenant }) {
-    const removed = await side.remove(key as Key, tenant);
-    if (!removed && !repeated) throw notFound(runtime, key);
-    return runtime.resource.mapping.keyValues(key as Key);
-  },
-};
-
-async function update(
-  runtime: ResourceRuntime,
-  side: WritePlace,
-  { key, record, tenant }: LimitedWrite,
-): Promise<PublicRecord> {
-  // R4: one operation of the primary; to read and write back would undo a change of another field made meanwhile.
-  const changed = await side.update(key as Key, stampTouched(runtime, record), tenant);
-  if (!changed) throw notFound(runtime, key);
-  return changed;
-}
-
-function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {
-  const shown = key === null ? '' : Object.values(resource.mapping.keyValues(key)).map(partText).join('~');
-  return new BanyanError('not-found', `${resource.name} has no record "${shown}"`);
-}
-
-/** Fields that say when a record was last written (`@updatedAt`), unless the client has set them. */
-export function stampTouched({ resource }: ResourceRuntime, record: PublicRecord): PublicRecord {
-  const result = { ...record };
-  for (const field of resource.mapping.fields) {
-    if (field.touched && result[field.name] === undefined) result[field.name] = new Date().toISOString();
-  }
-  return result;
 }

@@ -60,6 +60,11 @@ export class RecordKeys {
     return Object.fromEntries(values);
   }
 
+  /** A key as clients know it, as the text that a path has for it. */
+  publicText(key: Key): string {
+    return joinKey(Object.values(this.publicValues(key)).map(partText));
+  }
+
   /** A key in the form of a side's store, or null where it has none there. */
   onSide(side: Side, key: Key): string | null {
     if (isForeign(key)) return side === 'legacy' ? key.slice(FOREIGN.length) : null;

@@ -2,20 +2,29 @@ import { isExactNumber, type PublicRecord, type Value } from '../domain/values.t
 
 /**
  * The ids in fields that refer to other records, each as the parts of a key: of one field, its value or each of a list; of
- * several, one of each. With a path (`lines.productId`), those of each child. What has a part without a value refers to
- * nothing.
+ * several, one of each. With a path (`lines.productId`), those of each child, beside whose parts the record's own may be
+ * (`id`). What has a part without a value refers to nothing.
  */
 export function referredIds(record: PublicRecord, fields: readonly string[]): Value[][] {
-  const paths = fields.map((field) => field.split('.'));
-  const [holder, names] = [paths[0]?.slice(0, -1) ?? [], paths.map((path) => path.at(-1) as string)];
+  const parts = fields.map((field) => field.split('.'));
+  const holder = parts.find((path) => path.length > 1)?.slice(0, -1) ?? [];
+  const [only, second] = parts;
   const isWhole = (id: Value[]) => id.length > 0 && id.every((part) => part !== null && part !== '');
+  if (only && !second)
+    return valuesAt(record, only)
+      .map((id) => [id])
+      .filter(isWhole);
   return valuesAt(record, holder)
-    .flatMap((held) =>
-      names.length === 1
-        ? valuesAt(held, names).map((id) => [id])
-        : [names.map((name) => valuesAt(held, [name])[0] ?? null)],
+    .map((child) =>
+      parts.map((path) => valuesAt(path.length > 1 ? child : record, path.slice(-1))[0] ?? null),
     )
     .filter(isWhole);
+}
+
+/** Whether a change names some fields of a reference and leaves others as they are. */
+export function namesPartOf(changes: PublicRecord, fields: readonly string[]): boolean {
+  const named = fields.filter((field) => changes[field] !== undefined).length;
+  return named > 0 && named < fields.length;
 }
 
 function valuesAt(value: Value | undefined, path: readonly string[]): Value[] {

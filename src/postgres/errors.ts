@@ -43,6 +43,7 @@ const SQLSTATES: Readonly<Record<string, Kind>> = {
   '28': 'refused',
   '3D': 'refused',
   '40': 'conflict',
+  '40003': 'lost', // statement completion unknown
   '42': 'answer',
   '42501': 'refused',
   '53': 'overloaded',

@@ -1,5 +1,4 @@
 import { BanyanError, isBanyanError, isPassing } from '../domain/errors.ts';
-import { partText } from '../domain/keys.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
@@ -84,7 +83,7 @@ export async function moveWithin(
 /** The refusal of a record that has to be in new before it can be changed. */
 export function cannotMove(error: unknown, { name, mapping }: BoundResource, key: Key): unknown {
   if (!isBanyanError(error) || isPassing(error) || error.code === 'switching') return error;
-  const shown = Object.values(mapping.keyValues(key)).map(partText).join('~');
+  const shown = mapping.ids.publicText(key);
   return new BanyanError(
     error.code,
     `${name} "${shown}" could not be moved to the new side: ${error.message}`,

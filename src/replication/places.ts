@@ -1,9 +1,11 @@
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { sameValue, type PublicRecord } from '../domain/values.ts';
+import type { Sql } from '../domain/sql.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import { markDeleted } from '../state/journal.ts';
 import { endMove, holdForMove, takeForMove, takenOver, type Generation } from '../state/moved.ts';
+import { sendAgain } from './landing.ts';
 import { cannotMove, MOVING, moveWithin } from './move.ts';
 import type { BoundResource, FieldValue, RecordSide } from './resource.ts';
 
@@ -20,15 +22,25 @@ export interface WritePlace {
   refuseTaken?(keys: readonly Key[]): Promise<Map<Key, BanyanError>>;
 }
 
-/** What both joined places share: creates go to new, and not under an id that legacy has (M4). */
+/**
+ * What both joined places share: creates go to new, and not under an id that legacy has (M4). What one store certainly has
+ * not done is sent to it again by its settings, a transaction as a whole.
+ */
 abstract class JoinedPlace implements WritePlace {
   side: Side = 'new';
   protected readonly resource: BoundResource;
   protected readonly generation: Generation;
+  private readonly begun: number;
 
-  constructor(resource: BoundResource, generation: number) {
+  /** `begun`: when the write began, as performance.now(); nothing is sent again that could land too late after it. */
+  constructor(resource: BoundResource, generation: number, begun: number) {
     this.resource = resource;
     this.generation = { resource: resource.name, generation };
+    this.begun = begun;
+  }
+
+  protected async send<T>(side: Side, write: () => Promise<T>): Promise<T> {
+    return await sendAgain(this.resource[side], this.begun, write);
   }
 
   async insert(record: PublicRecord, keyIsNew = false): Promise<PublicRecord> {
@@ -37,7 +49,7 @@ abstract class JoinedPlace implements WritePlace {
     const key = keyIsNew ? null : mapping.keyGiven(record);
     const [refused] = key === null ? [] : (await this.refuseTaken([key])).values();
     if (refused) throw refused;
-    return await this.resource.new.insert(record);
+    return await this.send('new', async () => await this.resource.new.insert(record));
   }
 
   /** M4: new's own constraint knows its records only. Nobody creates in legacy here, so there is nothing to race with. */
@@ -47,7 +59,7 @@ abstract class JoinedPlace implements WritePlace {
     const open = keys.filter((key) => !taken.has(key));
     const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
     const error = (key: Key) =>
-      new BanyanError('duplicate', `${name} already has a record "${key}"`, {
+      new BanyanError('duplicate', `${name} already has a record "${mapping.ids.publicText(key)}"`, {
         details: { field: mapping.keyField },
       });
     return new Map([...there.keys()].map((key) => [key, error(key)]));
@@ -72,12 +84,13 @@ abstract class JoinedPlace implements WritePlace {
   /** M2: new first, and what it has or has deleted is its own; only then legacy is somebody to ask. */
   private async inNew<T>(key: Key, work: (side: RecordSide) => Promise<T>): Promise<T | typeof LEGACYS> {
     this.side = 'new';
-    const done = await work(this.resource.new);
+    const attempt = async () => await this.send('new', async () => await work(this.resource.new));
+    const done = await attempt();
     if (done) return done;
     const taken = (await takenOver(this.resource.database, this.generation, [key])).get(key);
     if (!taken) return LEGACYS;
     // Moved since: once more. Deleted: that is the answer.
-    return taken.deleted ? done : await work(this.resource.new);
+    return taken.deleted ? done : await attempt();
   }
 
   protected abstract updateLegacys(
@@ -99,12 +112,12 @@ const LEGACYS = Symbol('legacy');
 export class SplitPlace extends JoinedPlace {
   protected async updateLegacys(_key: Key, change: (side: RecordSide) => Promise<PublicRecord | null>) {
     this.side = 'legacy';
-    return await change(this.resource.legacy);
+    return await this.send('legacy', async () => await change(this.resource.legacy));
   }
 
   protected async removeLegacys(_key: Key, remove: (side: RecordSide) => Promise<boolean>) {
     this.side = 'legacy';
-    return await remove(this.resource.legacy);
+    return await this.send('legacy', async () => await remove(this.resource.legacy));
   }
 }
 
@@ -115,9 +128,10 @@ export class MergedPlace extends JoinedPlace {
   constructor(
     resource: BoundResource,
     generation: number,
+    begun: number,
     syncParents: (records: Iterable<PublicRecord>) => Promise<void>,
   ) {
-    super(resource, generation);
+    super(resource, generation, begun);
     this.syncParents = syncParents;
   }
 
@@ -150,7 +164,7 @@ export class MergedPlace extends JoinedPlace {
     work: (side: RecordSide) => Promise<T>,
   ): Promise<T> {
     const { resource } = this;
-    const attempt = async () => await this.transaction(key, record, work);
+    const attempt = async () => await this.send('new', async () => await this.transaction(key, record, work));
     try {
       return await attempt().catch(async (error: unknown) => {
         if (!isBanyanError(error, 'reference-missing') || resource.references.length === 0) throw error;
@@ -185,7 +199,7 @@ export class MergedPlace extends JoinedPlace {
   private async bury(key: Key, remove: (side: RecordSide) => Promise<boolean>): Promise<boolean> {
     const { resource, generation } = this;
     reach('move.read');
-    return await resource.database.transaction(async (sql) => {
+    const bury = async (sql: Sql) => {
       const read = { mode: MOVING, generation: generation.generation } as const;
       if ((await holdForMove(sql, resource.name, read)) === null) throw overtaken(resource);
       const mine = await takeForMove(sql, generation, [key], { deleted: true });
@@ -195,7 +209,8 @@ export class MergedPlace extends JoinedPlace {
       // Somebody has moved or deleted it while legacy was read.
       await endMove(sql);
       return await remove(resource.new.within(sql));
-    });
+    };
+    return await this.send('new', async () => await resource.database.transaction(bury));
   }
 }
 

@@ -78,11 +78,15 @@ async function send(pass: Pass, keys: readonly Key[]): Promise<SyncResult> {
   return { ...NOTHING, synced: [...keys] };
 }
 
-async function inTime(pass: Pass, request: () => Promise<void>): Promise<void> {
-  if (performance.now() > pass.sendBefore) {
+/** R7a: looks at the lease before each sending. What certainly was not done is sent again: it is the same state again. */
+async function inTime({ resource, sendBefore }: Pass, request: () => Promise<void>): Promise<void> {
+  const { store } = resource.legacy;
+  const mine = () => performance.now() <= sendBefore;
+  const send = async () => {
+    if (mine()) return await request();
     throw new BanyanError('too-slow-to-send', 'the lease was nearly over before the request could be sent');
-  }
-  await request();
+  };
+  await (store.repeat ? store.repeat(send, mine) : send());
 }
 
 async function notSent(pass: Pass, keys: readonly Key[], error: Error): Promise<SyncResult> {

@@ -10,7 +10,7 @@ import { refuseBroken } from '../mapping/broken.ts';
 import type { Mapping } from '../mapping/mapping.ts';
 import { drawIds } from '../state/drawn-ids.ts';
 import type { InsertManyOptions, Store, Table } from '../stores/contract.ts';
-import { insertMany } from '../stores/insert-many.ts';
+import { insertManyAgain } from '../stores/insert-many.ts';
 
 /** How long requests of one side's store take and when they can no longer land; milliseconds (A1). */
 export interface Timing {
@@ -112,11 +112,14 @@ export class RecordSide {
     return { ...record, ...(Object.fromEntries(values) as PublicRecord) };
   }
 
-  /** Creates records; what became of each, in their order. */
-  async insertMany(records: readonly PublicRecord[], options: InsertManyOptions): Promise<CreateOutcome[]> {
+  /** Creates records; what became of each, in their order. What certainly was not made is sent again while `inTime`. */
+  async insertMany(
+    records: readonly PublicRecord[],
+    options: InsertManyOptions & { inTime: () => boolean },
+  ): Promise<CreateOutcome[]> {
     const complete = records.map((record) => this.completeNew(record));
     const rows = (await this.keyed(complete)).map((record) => this.mapping.toRow(this.side, record));
-    const outcomes = await insertMany(this.table, rows, options);
+    const outcomes = await insertManyAgain(this.store, this.table, rows, options);
     return outcomes.map((outcome) =>
       'error' in outcome ? outcome : { record: this.mapping.toRecord(this.side, outcome.row) },
     );

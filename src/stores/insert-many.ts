@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { Row } from '../domain/values.ts';
-import type { InsertManyOptions, InsertOutcome, Table } from './contract.ts';
+import { wasNotDone } from './attempts.ts';
+import type { InsertManyOptions, InsertOutcome, Store, Table } from './contract.ts';
 
 /** Requests at the same time where a store takes rows one by one. */
 const PARALLEL = 8;
@@ -19,6 +20,38 @@ export async function insertMany(
     return { row: await table.insert(row) };
   };
   return await Promise.all(rows.map((row) => limit(insert, row).catch(outcomeOf)));
+}
+
+/** As `insertMany`; rows that certainly were not made are sent again, by the store's settings and while `inTime`. */
+export async function insertManyAgain(
+  store: Store,
+  table: Table,
+  rows: readonly Row[],
+  { inTime, ...options }: InsertManyOptions & { inTime: () => boolean },
+): Promise<InsertOutcome[]> {
+  if (!store.repeat) return await insertMany(table, rows, options);
+  const outcomes: InsertOutcome[] = [];
+  let left = rows.map((_, place) => place);
+  let reason: BanyanError | null = null;
+  const round = async () => {
+    reason = null;
+    const sent = left.map((place) => rows[place] as Row);
+    const done = await insertMany(table, sent, options);
+    for (const [index, place] of left.entries()) outcomes[place] = done[index] as InsertOutcome;
+    const errors = left.map((place) => errorOf(outcomes[place]));
+    left = left.filter((_, index) => wasNotDone(errors[index]));
+    reason = errors.find(wasNotDone) ?? null;
+    if (reason) throw reason;
+  };
+  await store.repeat(round, inTime).catch((error: unknown) => {
+    // Of single rows: they say it themselves.
+    if (reason === null || error !== reason) throw error;
+  });
+  return outcomes;
+}
+
+function errorOf(outcome: InsertOutcome | undefined): BanyanError | null {
+  return outcome && 'error' in outcome ? outcome.error : null;
 }
 
 /**

@@ -19,10 +19,45 @@ const STATES: Readonly<Record<CircuitState, BreakerState>> = {
   [CircuitState.HalfOpen]: 'half-open',
 };
 
-/** A breaker of these settings; `failures` says which errors count. */
-export function breakerOf(failures: Policy, settings: BreakerSettings): CircuitBreakerPolicy {
-  const breaker = new ConsecutiveBreaker(settings.failures);
-  return circuitBreaker(failures, { halfOpenAfter: settings.rest, breaker });
+/** Hears of a breaker once when it opens, with the reason, and once when it has closed. */
+export type BreakerNotice = (event: { message: string; details: Record<string, unknown> }) => void;
+
+/** A breaker of these settings; `failures` says which errors count, `title` whom it leaves alone. */
+export function breakerOf(
+  title: string,
+  failures: Policy,
+  settings: BreakerSettings,
+  notice: BreakerNotice,
+): CircuitBreakerPolicy {
+  const counting = new ConsecutiveBreaker(settings.failures);
+  const breaker = circuitBreaker(failures, { halfOpenAfter: settings.rest, breaker: counting });
+  tell(title, breaker, settings, notice);
+  return breaker;
+}
+
+function tell(
+  title: string,
+  breaker: CircuitBreakerPolicy,
+  { failures, rest }: BreakerSettings,
+  notice: BreakerNotice,
+): void {
+  let since: number | null = null;
+  breaker.onBreak((failure) => {
+    // A trial that fails opens it again: for whoever reads the log it has never been closed.
+    if (since !== null) return;
+    since = performance.now();
+    const error: NodeJS.ErrnoException | null = 'error' in failure ? failure.error : null;
+    const details = { breaker: 'open', failures, rest, code: error?.code, reason: error?.message };
+    notice({
+      message: `${title} failed ${failures} times in a row and is left alone, but for a trial every ${rest} ms`,
+      details,
+    });
+  });
+  breaker.onReset(() => {
+    const open = Math.round(performance.now() - (since ?? performance.now()));
+    since = null;
+    notice({ message: `${title} answers again`, details: { breaker: 'closed', open } });
+  });
 }
 
 export function stateOf(breaker: CircuitBreakerPolicy | null): BreakerState | null {

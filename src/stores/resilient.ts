@@ -1,12 +1,12 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type CircuitBreakerPolicy, handleWhen, isBrokenCircuitError, type RetryPolicy } from 'cockatiel';
+import { type CircuitBreakerPolicy, handleWhen, isBrokenCircuitError } from 'cockatiel';
 import type { BreakerSettings, RetrySettings } from '../domain/configuration.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { Database } from '../domain/sql.ts';
 import type { StoreKind } from '../domain/words.ts';
+import { again, isPassingHere, onOneBudget, wasNotDone } from './attempts.ts';
 import type { Capabilities, InsertOutcome, Store, StoreNotice, Table, TableSpec } from './contract.ts';
 import { StoreCounter, type StoreFigures, type StoreOperation } from './figures.ts';
-import { breakerOf, pauseAfter, retryOf, stateOf } from './policies.ts';
+import { breakerOf, stateOf } from './policies.ts';
 
 /** What a store does about failures, and what it has counted. */
 export interface Resilience {
@@ -16,8 +16,6 @@ export interface Resilience {
 
 /** Failures that say that the store itself is in trouble, whatever was asked of it. */
 const TROUBLE = ['store-unreachable', 'store-timeout', 'outcome-unknown'] as const;
-/** Failures that may be over a moment later, and after which nothing was done. */
-const WORTH_ANOTHER_TRY = ['store-unreachable', 'store-timeout', 'store-overloaded'] as const;
 
 /**
  * Any store, counted, and with the retries and the breaker of its settings. Each attempt counts for both. Only reads
@@ -31,18 +29,16 @@ export class ResilientStore implements Store {
   readonly #store: Store;
   readonly #counter = new StoreCounter();
   readonly #breaker: CircuitBreakerPolicy | null;
-  readonly #again: RetrySettings | null;
-  readonly #retry: RetryPolicy | null;
+  readonly #retry: RetrySettings | null;
+  readonly #onAgain = () => void (this.#counter.retries += 1);
 
-  constructor(store: Store, { retry: again = null, breaker }: Resilience, notice: StoreNotice) {
+  constructor(store: Store, { retry = null, breaker }: Resilience, notice: StoreNotice) {
     this.#store = store;
     this.name = store.name;
     this.kind = store.kind;
     this.database = store.database;
     this.#breaker = breaker ? noticed(store.name, breaker, notice) : null;
-    this.#again = again;
-    this.#retry = again && retryOf(handleWhen(isPassingHere), again);
-    this.#retry?.onRetry(() => (this.#counter.retries += 1));
+    this.#retry = retry;
   }
 
   /** Some are known only once a server has answered. */
@@ -72,8 +68,9 @@ export class ResilientStore implements Store {
   }
 
   async read<T>(work: () => Promise<T>): Promise<T> {
-    const guarded = () => this.#guarded('read', work);
-    return await (this.#retry ? this.#retry.execute(guarded) : guarded());
+    const guarded = async () => await this.#guarded('read', work);
+    if (!this.#retry) return await guarded();
+    return await again(this.#retry, { may: isPassingHere, onAgain: this.#onAgain }, guarded);
   }
 
   async write<T>(work: () => Promise<T>): Promise<T> {
@@ -81,17 +78,11 @@ export class ResilientStore implements Store {
   }
 
   async repeat<T>(write: () => Promise<T>, inTime: () => boolean): Promise<T> {
-    const again = this.#again;
-    for (let failed = 1; ; failed += 1) {
-      try {
-        return await write();
-      } catch (error) {
-        if (!again || failed > again.attempts || !wasNotDone(error)) throw error;
-        await sleep(pauseAfter(failed, again));
-        if (!inTime()) throw error;
-        this.#counter.retries += 1;
-      }
-    }
+    const retry = this.#retry;
+    if (!retry) return await write();
+    return await onOneBudget(
+      async () => await again(retry, { may: wasNotDone, inTime, onAgain: this.#onAgain }, write),
+    );
   }
 
   async #guarded<T>(operation: StoreOperation, work: () => Promise<T>): Promise<T> {
@@ -108,24 +99,9 @@ export class ResilientStore implements Store {
   }
 }
 
-function isPassingHere(error: unknown): boolean {
-  return isBanyanError(error, ...WORTH_ANOTHER_TRY);
-}
-
-/** A definite answer, or none because nothing was sent (R2). */
-function wasNotDone(error: unknown): boolean {
-  return isBanyanError(error, ...WORTH_ANOTHER_TRY) && error.outcome === 'not-applied';
-}
-
 function noticed(store: string, settings: BreakerSettings, notice: StoreNotice): CircuitBreakerPolicy {
-  const breaker = breakerOf(
-    handleWhen((error) => isBanyanError(error, ...TROUBLE)),
-    settings,
-  );
-  const details = { ...settings };
-  breaker.onBreak(() => notice({ store, message: 'the store failed too often and is left alone', details }));
-  breaker.onReset(() => notice({ store, message: 'the store answers again' }));
-  return breaker;
+  const failures = handleWhen((error) => isBanyanError(error, ...TROUBLE));
+  return breakerOf(`store "${store}"`, failures, settings, (event) => notice({ store, ...event }));
 }
 
 function resting(store: string): BanyanError {

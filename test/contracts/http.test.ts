@@ -36,6 +36,7 @@ const API: ApiSettings = {
   answers: { list: 'data.items', record: 'data', total: 'meta.total', totalHeader: null },
   body: 'record',
   update: 'PATCH',
+  conditions: 'etag',
   filters: {
     id: { gt: 'id_gt', in: 'id_in' },
     small: { eq: 'small', lte: 'small_lte' },

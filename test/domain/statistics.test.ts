@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { addNumbers, Fold, mean } from '../../src/domain/statistics.ts';
-import { exactNumber, numberText, type ExactNumber } from '../../src/domain/values.ts';
+import { exactNumber, numberText, type ExactNumber, type Value } from '../../src/domain/values.ts';
 
 const text = (value: unknown) => numberText(value as number | ExactNumber);
 
@@ -19,6 +19,21 @@ t.test('sums are exact, and what was added can be taken away again', (t) => {
   t.equal(addNumbers('-Infinity', 5), '-Infinity');
   t.equal(mean('Infinity', 2), 'Infinity');
   t.throws(() => addNumbers(5, 'n/a'), { code: 'store-answer', message: /holds "n\/a", which is none/ });
+  t.end();
+});
+
+t.test('a least and a greatest value are numbers, or the text that is none is named', (t) => {
+  const range = (...values: Value[]) => {
+    const query = { where: null, groupBy: [], measures: [{ field: 'n', sum: false, range: true }] };
+    const fold = new Fold(query, () => 'decimal');
+    for (const n of values) fold.add({ n });
+    const { min, max } = fold.result[0]?.measures[0] ?? {};
+    return [min, max];
+  };
+  t.same(range('9', '10', 9.5), ['9', '10'], 'not as texts');
+  t.same(range('NaN', 1, 'Infinity'), [1, 'NaN'], 'as in Postgres');
+  for (const values of [['n/a'], [5, 'n/a'], ['n/a', null, 5]])
+    t.throws(() => range(...values), { code: 'store-answer', message: /holds "n\/a", which is none/ });
   t.end();
 });
 

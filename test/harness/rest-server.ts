@@ -23,6 +23,8 @@ export interface RestStyle {
   totalHeader?: string;
   /** Only whole records are written, on condition that the ETag is still the one that was read. */
   wholeRecords?: boolean;
+  /** Records have no ETag. */
+  noTags?: boolean;
   /** A key that is sent with a new record is passed over. */
   drawsKeys?: boolean;
 }
@@ -75,7 +77,7 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
     reply.code(status).type('application/json').send(stringifyJson(body));
   const sendRecord = (reply: FastifyReply, row: Row | null | undefined, status = 200) =>
     row
-      ? send(reply.header('etag', tagOf(row)), style.wrap.record(row), status)
+      ? send(style.noTags ? reply : reply.header('etag', tagOf(row)), style.wrap.record(row), status)
       : send(reply, { problem: { says: 'no such record' } }, 404);
 
   app.get(path, async (request, reply) => await sendList(request, reply, table, style));
@@ -85,14 +87,23 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
     if (style.drawsKeys) delete row[table.spec.key];
     return await sendRecord(reply, await table.insert(row), 201);
   });
+  const whereOf = (request: FastifyRequest) =>
+    conditionsOf(table, style, request.query as Record<string, string>);
   app.patch(`${path}/:key`, async (request, reply) => {
     if (style.wholeRecords) return await send(reply, {}, 405);
-    return await sendRecord(
-      reply,
-      await table.update(keyOf(request), style.wrap.body(request.body as Value)),
-    );
+    const patch = async () =>
+      await sendRecord(
+        reply,
+        await table.update(
+          keyOf(request),
+          style.wrap.body(request.body as Value),
+          whereOf(request) ?? undefined,
+        ),
+      );
+    return request.headers['if-match'] === undefined ? await patch() : await asRead(request, reply, patch);
   });
-  app.put(`${path}/:key`, async (request, reply) => {
+  /** One at a time, and on condition that the record is as its ETag says. */
+  const asRead = async (request: FastifyRequest, reply: FastifyReply, write: () => Promise<unknown>) => {
     const at = `${path}/${keyOf(request)}`;
     const refuse = async () => await send(reply, { problem: { says: 'changed meanwhile' } }, 412);
     if (locked.has(at)) return await refuse();
@@ -101,15 +112,27 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
       const row = await one(request);
       const wanted = request.headers['if-match'];
       if (row && wanted !== undefined && wanted !== tagOf(row)) return await refuse();
-      const changed = row && (await table.update(keyOf(request), style.wrap.body(request.body as Value)));
-      return await sendRecord(reply, changed);
+      return await write();
     } finally {
       locked.delete(at);
     }
-  });
-  app.delete(`${path}/:key`, async (request, reply) =>
-    (await table.remove(keyOf(request))) ? await reply.code(204).send() : await sendRecord(reply, null),
+  };
+  app.put(`${path}/:key`, async (request, reply) =>
+    asRead(request, reply, async () => {
+      const whole = style.wrap.body(request.body as Value);
+      return await sendRecord(
+        reply,
+        await table.update(keyOf(request), whole, whereOf(request) ?? undefined),
+      );
+    }),
   );
+  app.delete(`${path}/:key`, async (request, reply) => {
+    const remove = async () =>
+      (await table.remove(keyOf(request), whereOf(request) ?? undefined))
+        ? await reply.code(204).send()
+        : await sendRecord(reply, null);
+    return request.headers['if-match'] === undefined ? await remove() : await asRead(request, reply, remove);
+  });
 }
 
 /** Records that are being written as a whole. */
@@ -123,11 +146,8 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, table: Tab
   const query = request.query as Record<string, string>;
   const size = Math.min(Number(query.limit ?? style.cut), style.cut);
   const offset = offsetOf(query, size, style.paging);
-  const parts = style.filters.flatMap((name) =>
-    query[name] === undefined ? [] : [conditionOf(table, name, query[name])],
-  );
   const { rows, total } = await table.list({
-    where: parts.length ? { and: parts } : null,
+    where: conditionsOf(table, style, query),
     sort: sortOf(table, query.sort),
     limit: size,
     offset,
@@ -139,6 +159,13 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, table: Tab
   return await reply
     .type('application/json')
     .send(stringifyJson(style.wrap.list(rows, { total: total ?? 0, next })));
+}
+
+function conditionsOf(table: Table, style: RestStyle, query: Record<string, string>): Condition | null {
+  const parts = style.filters.flatMap((name) =>
+    query[name] === undefined ? [] : [conditionOf(table, name, query[name])],
+  );
+  return parts.length > 0 ? { and: parts } : null;
 }
 
 function offsetOf(query: Record<string, string>, size: number, paging: RestStyle['paging']): number {

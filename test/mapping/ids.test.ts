@@ -142,6 +142,7 @@ t.test('an id that one side cannot have is kept as it is, and is the key of no r
   t.equal(texts.onSide('legacy', old), 'customer-7');
   t.equal(texts.onSide('new', old), null);
   t.same(texts.publicValues(old), { id: 'customer-7' });
+  t.equal(texts.publicText(old), 'customer-7', 'messages name it as clients do');
   t.end();
 });
 

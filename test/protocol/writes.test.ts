@@ -1,12 +1,10 @@
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { beginStep } from '../../src/control/steps.ts';
 import type { Mode } from '../../src/domain/words.ts';
 import { withClient } from '../../src/quickstart/accounts.ts';
-import { RecordSide, type Timing } from '../../src/replication/resource.ts';
 import { markLegacyWrite } from '../../src/state/journal.ts';
 import { lockForStep, stepResource } from '../../src/state/resources.ts';
 import { readPauses } from '../../src/state/switches.ts';
-import { ResilientStore } from '../../src/stores/resilient.ts';
 import { Interrupts, interrupted, statement } from '../harness/interrupts.ts';
 import { until } from '../harness/wait.ts';
 import { create, newKey, openCoordinator, openPlace, openReplica, type ReplicaSetup } from './place.ts';
@@ -87,77 +85,6 @@ t.test('R8: a process that was paused between mark and request sends nothing', a
   mark.go();
   await t.rejects(answer, { code: 'too-slow-to-send', outcome: 'not-applied' });
   t.equal(await place.legacy.name(key), null);
-});
-
-/** The companies with a legacy store that tries again what certainly was not done. */
-function persistent(legacy: Interrupts, timing?: Timing) {
-  const { companies } = place;
-  const store = new ResilientStore(companies.legacy.store, { retry: { attempts: 3, pause: 5 } }, () => {});
-  const side = new RecordSide('legacy', companies.mapping, store, companies.legacy.timing);
-  return {
-    store,
-    resource: interrupted({ ...companies, legacy: side }, { legacy, ...(timing && { timing }) }),
-  };
-}
-
-/** New connections to legacy are refused, and no old one is left to be taken for a good one. */
-async function refuseLegacy(t: Test): Promise<void> {
-  await place.legacyWay.refuse();
-  await t.rejects(place.companies.legacy.store.ping(), { code: 'store-unreachable' });
-}
-
-for (const mode of ['legacy', 'dual-write'] as const) {
-  t.test(
-    `R8: in ${mode} a write that was certainly not sent is sent again, and makes no further mark`,
-    async (t) => {
-      await place.reset(mode);
-      const legacy = new Interrupts();
-      const { store, resource } = persistent(legacy);
-      const replica = await openReplica(place, 'a', { resource });
-      const key = newKey();
-      await refuseLegacy(t);
-      const second = legacy.stop('before', 'insert', () => legacy.count('insert') === 2);
-      const answer = create(replica, key, 'one');
-      await second.reached;
-      const marks = await place.marks(key);
-      t.equal(marks.length, mode === 'legacy' ? 0 : 1);
-      await place.legacyWay.pass();
-      second.go();
-      t.match(await answer, { side: 'legacy', record: { id: key, name: 'one' } });
-      t.same([legacy.count('insert'), store.figures.retries], [2, 1]);
-      t.equal(await place.legacy.name(key), 'one');
-      t.match(
-        await place.marks(key),
-        marks.map(({ id }) => ({ id })),
-      );
-    },
-  );
-}
-
-t.test('R8: a write is not sent again when its mark is no longer waited for', async (t) => {
-  await place.reset('dual-write');
-  const legacy = new Interrupts();
-  const { store, resource } = persistent(legacy, { timeout: 100, deadline: 1_000 });
-  const replica = await openReplica(place, 'a', { resource });
-  await refuseLegacy(t);
-  const key = newKey();
-  const first = legacy.stop('before', 'insert');
-  const answer = create(replica, key, 'one');
-  await first.reached;
-  await until(async () => (await place.marks(key)).every(({ pending }) => !pending), { what: 'T is over' });
-  first.go();
-  await t.rejects(answer, { code: 'store-unreachable', outcome: 'not-applied' });
-  t.same([legacy.count('insert'), store.figures.retries], [1, 0]);
-});
-
-t.test('R2: a write that may have been done is not sent again', async (t) => {
-  await place.reset('dual-write');
-  const legacy = new Interrupts();
-  const { store, resource } = persistent(legacy);
-  const replica = await openReplica(place, 'a', { resource });
-  await place.legacyWay.cutAfter(0);
-  await t.rejects(create(replica, newKey(), 'one'), { code: 'outcome-unknown', outcome: 'unknown' });
-  t.same([legacy.count('insert'), store.figures.retries], [1, 0]);
 });
 
 t.test('R8: an answer that comes after the deadline is not passed on as done', async (t) => {

@@ -1,4 +1,7 @@
 import t from 'tap';
+import { refuseUnsayableTenant } from '../../src/app/tenant-conditions.ts';
+import type { ApiSettings, StoreSettings } from '../../src/domain/configuration.ts';
+import { cautionsOf } from '../../src/replication/cautions.ts';
 import { RecordSide } from '../../src/replication/resource.ts';
 import type { Store } from '../../src/stores/contract.ts';
 import { newKey, openPlace } from '../protocol/place.ts';
@@ -45,3 +48,31 @@ for (const [how, store] of [
     );
   });
 }
+
+const { companies } = place;
+const tenant = { field: 'sector', claim: 'org' };
+const settings = { ...companies.settings, access: { ...companies.settings.access, tenant } };
+
+t.test('a look before is told where a route has tenants', (t) => {
+  const legacy = new RecordSide('legacy', mapping, looking, side.timing);
+  t.match(cautionsOf({ ...companies, settings, legacy }), [
+    /^legacy store "new" \(prisma\) takes no condition with a write: .* record of companies is the tenant's/,
+  ]);
+  t.same(cautionsOf({ ...companies, legacy }), [], 'without tenants there is nothing to look at');
+  t.same(cautionsOf({ ...companies, settings }), []);
+  t.end();
+});
+
+t.test('filters that are to keep writes to a tenant must know its column', (t) => {
+  const http = (api: Partial<ApiSettings>) =>
+    ({
+      kind: 'http',
+      api: { default: { conditions: 'filters', filters: {}, ...api }, tables: {} },
+    }) as unknown as StoreSettings;
+  const refuse = (api: Partial<ApiSettings>) => () => refuseUnsayableTenant(settings, http(api), mapping);
+  t.throws(refuse({}), { code: 'config-invalid', message: /without a filter of "sector" for equality/ });
+  t.throws(refuse({ filters: { sector: { in: 'sectors' } } }), { code: 'config-invalid' });
+  t.doesNotThrow(refuse({ filters: { sector: { eq: 'sector' } } }));
+  t.doesNotThrow(refuse({ conditions: 'etag' }));
+  t.end();
+});

@@ -7,10 +7,13 @@ import { bindSnapshot, closeUnused } from '../../src/app/bind.ts';
 import { migrateAll } from '../../src/app/migrate.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { NOBODY } from '../../src/domain/callers.ts';
-import type { Key } from '../../src/domain/words.ts';
+import { MODES } from '../../src/domain/modes.ts';
+import type { Key, Mode } from '../../src/domain/words.ts';
 import { refuseForeignParents } from '../../src/gateway/parents.ts';
 import type { ResourceRuntime } from '../../src/gateway/runtime.ts';
+import { perform } from '../../src/gateway/write-verbs.ts';
 import { SILENT } from '../../src/observability/log.ts';
+import { MergedPlace } from '../../src/replication/places.ts';
 import type { BoundResource } from '../../src/replication/resource.ts';
 import { Syncer } from '../../src/replication/syncer.ts';
 import { readStates, registerResources } from '../../src/state/resources.ts';
@@ -50,6 +53,27 @@ model Remark {
   number  Int?
   @@map("remarks")
 }
+model Parcel {
+  id     String  @id @db.Uuid
+  pieces Piece[]
+  @@map("parcels")
+}
+model Slot {
+  parcelId String  @map("parcel_id") @db.Uuid
+  number   Int
+  pieces   Piece[]
+  @@id([parcelId, number])
+  @@map("slots")
+}
+model Piece {
+  parcelId String @map("parcel_id") @db.Uuid
+  position Int
+  slot     Int?
+  parcel   Parcel @relation(fields: [parcelId], references: [id])
+  place    Slot?  @relation(fields: [slot, parcelId], references: [number, parcelId])
+  @@id([parcelId, position])
+  @@map("pieces")
+}
 `;
 
 const CONFIG = (folder: string) => `
@@ -81,6 +105,19 @@ resources:
     legacy: { store: old, table: remarks }
     new: { store: new, model: Remark }
     fields: { case: snake, references: { orderId~number: lines } }
+  parcels:
+    path: /parcels
+    mode: legacy
+    legacy: { store: old, table: parcels }
+    new: { store: new, model: Parcel }
+    ids: { legacy: int }
+    fields: { split: { pieces: { model: Piece, parent: parcelId, order: position } } }
+  slots:
+    path: /slots
+    mode: legacy
+    legacy: { store: old, table: slots, key: [parcel_id, number] }
+    new: { store: new, model: Slot }
+    fields: { case: snake, references: { parcelId: parcels } }
 `;
 
 const folder = await mkdtemp(join(tmpdir(), 'banyan-references-'));
@@ -93,6 +130,10 @@ legacy.exec(`
   CREATE TABLE lines (order_id INTEGER, number INTEGER, previous INTEGER, PRIMARY KEY (order_id, number));
   CREATE TABLE allocations (id INTEGER PRIMARY KEY, line_number INTEGER, order_id INTEGER);
   CREATE TABLE remarks (id INTEGER PRIMARY KEY, order_id INTEGER, number INTEGER);
+  CREATE TABLE parcels (id INTEGER PRIMARY KEY, pieces JSON);
+  CREATE TABLE slots (parcel_id INTEGER, number INTEGER, PRIMARY KEY (parcel_id, number));
+  INSERT INTO parcels VALUES (1, '[{"slot": 5}, {"slot": null}, {"slot": 6}]');
+  INSERT INTO slots VALUES (1, 5), (1, 6), (1, 7), (2, 5);
   INSERT INTO orders VALUES (1), (2), (3);
   INSERT INTO lines VALUES (1, 10, NULL), (2, 10, 20), (2, 20, 10), (3, 10, NULL);
   INSERT INTO allocations VALUES (7, 10, 1), (8, 20, 2), (9, 99, 3);
@@ -105,7 +146,11 @@ await database.query(`
   CREATE TABLE allocations (id int PRIMARY KEY, line_number int NOT NULL, order_id uuid NOT NULL,
     FOREIGN KEY (line_number, order_id) REFERENCES lines (number, order_id));
   CREATE TABLE remarks (id int PRIMARY KEY, order_id uuid, number int,
-    FOREIGN KEY (order_id, number) REFERENCES lines);`);
+    FOREIGN KEY (order_id, number) REFERENCES lines);
+  CREATE TABLE parcels (id uuid PRIMARY KEY);
+  CREATE TABLE slots (parcel_id uuid, number int, PRIMARY KEY (parcel_id, number));
+  CREATE TABLE pieces (parcel_id uuid REFERENCES parcels, position int, slot int, PRIMARY KEY (parcel_id, position),
+    FOREIGN KEY (slot, parcel_id) REFERENCES slots (number, parcel_id));`);
 const loaded = loadConfig({ file, env: { DATABASE_URL: database.url } });
 if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
 const binding = await bindSnapshot(loaded.snapshot, () => {});
@@ -116,8 +161,8 @@ t.teardown(async () => {
 });
 await migrateAll(binding);
 await registerResources(binding.database, [...binding.resources.keys()]);
-const openIn = (mode: string) =>
-  `UPDATE banyan.resource SET epoch = epoch + 1, mode = '${mode}', "primary" = 'legacy';`;
+const openIn = (mode: Mode) =>
+  `UPDATE banyan.resource SET epoch = epoch + 1, mode = '${mode}', "primary" = '${MODES[mode].primary}';`;
 await database.query(openIn('dual-write'));
 const states = new Map((await readStates(binding.database)).map((state) => [state.resource, state]));
 const syncers = new Map<string, Syncer>();
@@ -139,7 +184,7 @@ const numbers = async (table: string) =>
   );
 t.beforeEach(() =>
   database.query(
-    `${openIn('legacy')} DELETE FROM allocations; DELETE FROM remarks; DELETE FROM lines; DELETE FROM orders; ${openIn('dual-write')}`,
+    `${openIn('legacy')} DELETE FROM pieces; DELETE FROM slots; DELETE FROM parcels; DELETE FROM allocations; DELETE FROM remarks; DELETE FROM lines; DELETE FROM orders; ${openIn('dual-write')}`,
   ),
 );
 
@@ -198,3 +243,50 @@ t.test("a change of half of a reference cannot make it one to another tenant's r
   await change({});
   t.equal(asked.length, 1, 'what is not changed is not looked at');
 });
+
+const legacyId = (resource: string, id: string): Key =>
+  (binding.resources.get(resource) as BoundResource).mapping.ids.fromSide('legacy', id);
+
+t.test('children bring what they refer to by a part of their own and the id of their parent', async (t) => {
+  const key = legacyId('parcels', '1');
+  t.same(await sync('parcels', key), { synced: [key], refused: [] });
+  t.same(await numbers('slots'), [5, 6]);
+  const joined = await database.query<{ position: number }>(
+    'SELECT position FROM pieces JOIN slots ON (slots.parcel_id, number) = (pieces.parcel_id, slot) ORDER BY 1',
+  );
+  t.same(
+    joined.map(({ position }) => position),
+    [0, 2],
+  );
+});
+
+t.test(
+  'in merged a change of half of a composite reference brings the parent that it then refers to',
+  async (t) => {
+    await database.query(openIn('merged'));
+    for (const state of await readStates(binding.database)) states.set(state.resource, state);
+    const [resource, syncer] = [binding.resources.get('allocations'), syncers.get('allocations')];
+    const state = states.get('allocations');
+    if (!resource || !syncer || !state) throw new Error('not bound');
+    const syncParents = syncer.syncParents.bind(syncer);
+    const merged = new MergedPlace(resource, state.generation, performance.now(), (records) =>
+      syncParents(records),
+    );
+    const runtime = { resource, syncer } as unknown as ResourceRuntime;
+    const orderId = legacyId('orders', '2');
+    const change = {
+      verb: 'change',
+      key: '7',
+      record: { orderId },
+      repeated: false,
+      caller: NOBODY,
+    } as const;
+    const changed = await perform(runtime, merged, { ...change, tenant: null });
+    t.match(changed, { id: 7, orderId, lineNumber: 10 });
+    const joined = await database.query(
+      'SELECT a.id FROM allocations a JOIN lines l ON (l.order_id, l.number) = (a.order_id, a.line_number) WHERE l.order_id = $1',
+      [orderId],
+    );
+    t.same(joined, [{ id: 7 }]);
+  },
+);

@@ -1,3 +1,4 @@
+import { cautionsOf } from '../../replication/cautions.ts';
 import { lint } from '../../replication/lint.ts';
 import type { LintFinding, LintReport } from '../../state/lint.ts';
 import type { CommandModule, Result } from '../command.ts';
@@ -16,14 +17,18 @@ export const run: CommandModule['run'] = async (invocation, [name = '']) =>
       const onProgress = (seen: number, total: number) => progress.show(pace.measure(seen, total));
       const report = await lint(resource, { within: null, onProgress });
       progress.end(`${counted(report.rows, 'row')}, nothing was written`);
-      return resultOf(invocation.terminal, report);
+      return resultOf(invocation.terminal, report, cautionsOf(resource));
     } catch (error) {
       progress.fail();
       throw error;
     }
   });
 
-function resultOf(terminal: Terminal, report: Omit<LintReport, 'finishedAt'>): Result {
+function resultOf(
+  terminal: Terminal,
+  report: Omit<LintReport, 'finishedAt'>,
+  cautions: readonly string[],
+): Result {
   const { resource, rows, complete, lost, reformed, findings } = report;
   const text = findings.flatMap((finding) => findingLines(terminal, finding));
   text.push(
@@ -33,7 +38,8 @@ function resultOf(terminal: Terminal, report: Omit<LintReport, 'finishedAt'>): R
   );
   if (reformed > 0)
     text.push(`  ${counted(reformed, 'value')} come back in another form that means the same.`);
-  const document = { resource, rows, complete, lost, reformed, findings };
+  text.push(...cautions.map((caution) => `${terminal.paint('yellow', '!')} ${caution}`));
+  const document = { resource, rows, complete, lost, reformed, findings, cautions: [...cautions] };
   return { exit: lost === 0 ? EXIT.done : EXIT.differences, document, text };
 }
 

@@ -23,6 +23,12 @@ const ATTEMPTS = 8;
 /** Answers that say that there is no such record. */
 const ABSENT = [404, 410];
 
+/** What a record must hold to be written: to be looked at here, and as the query of a request; empty: it has none. */
+export interface Only {
+  holds: (row: Row) => boolean;
+  query: string;
+}
+
 /** The records of one table, one request each. `until`: performance.now() at which a request is given up. */
 export class Details {
   /** Whether a record has ever answered: then one that is not found is missing itself, and not the whole path. */
@@ -66,20 +72,30 @@ export class Details {
     return await this.#written(await this.#channel.ask(call, this.#writes, until), this.keyOf(row), until);
   }
 
-  /** Null where there is no such record. */
-  async change(key: Key, changes: Row, until: number): Promise<Row | null> {
+  /** Null where there is no such record, or none that holds for `only`. */
+  async change(key: Key, changes: Row, until: number, only: Only | null): Promise<Row | null> {
     const reply =
-      this.#api.update === 'PATCH'
-        ? await this.#send('PATCH', key, this.#changed({}, changes), until)
-        : await this.#replace(key, changes, until);
+      this.#api.update === 'PUT' || this.#isTagged(only)
+        ? await this.#changeAsRead(key, changes, until, only)
+        : await this.#send('PATCH', key, until, { document: this.#changed({}, changes), query: only?.query });
     return reply && (await this.#written(reply, key, until));
   }
 
-  /** Whether there was one. */
-  async remove(key: Key, until: number): Promise<boolean> {
-    const call = { method: 'DELETE', path: this.#detail(key) } as const;
-    const { status } = await this.#channel.ask(call, this.#writes, until, ABSENT);
-    return status < 300;
+  /** Whether there was one, and one that holds for `only`. */
+  async remove(key: Key, until: number, only: Only | null): Promise<boolean> {
+    if (!this.#isTagged(only))
+      return (await this.#send('DELETE', key, until, { query: only?.query })) !== null;
+    const sent = await this.#asRead(
+      key,
+      until,
+      only,
+      async (_, tag) => await this.#send('DELETE', key, until, { tag }),
+    );
+    return sent !== null;
+  }
+
+  #isTagged(only: Only | null): boolean {
+    return only !== null && this.#api.conditions === 'etag';
   }
 
   async #read(key: Key, until: number): Promise<Reply | null> {
@@ -90,28 +106,55 @@ export class Details {
     return reply;
   }
 
+  /** Null where there is no such record. */
   async #send(
-    method: 'PATCH' | 'PUT',
+    method: 'PATCH' | 'PUT' | 'DELETE',
     key: Key,
-    document: Document,
     until: number,
-    headers: Record<string, string> = {},
+    { document, tag, query = '' }: { document?: Document; tag?: string | null; query?: string },
   ): Promise<Reply | null> {
-    const call = { method, path: this.#detail(key), body: this.#body(document), headers };
+    const call = {
+      method,
+      path: this.#detail(key) + query,
+      ...(document ? { body: this.#body(document) } : {}),
+      ...(tag ? { headers: { 'if-match': tag } } : {}),
+    };
     const reply = await this.#channel.ask(call, this.#writes, until, ABSENT);
     return reply.status < 300 ? reply : null;
   }
 
-  /** R4: of an API that only takes whole records, read and written back on condition that nobody changed it meanwhile. */
-  async #replace(key: Key, changes: Row, until: number): Promise<Reply | null> {
+  /** Of an API that takes whole records only, all of it; else what is changed. */
+  async #changeAsRead(key: Key, changes: Row, until: number, only: Only | null): Promise<Reply | null> {
+    const { update } = this.#api;
+    return await this.#asRead(key, until, only, async (present, tag) => {
+      const document = this.#changed(update === 'PUT' ? present : {}, changes);
+      return await this.#send(update, key, until, { document, tag, query: only?.query });
+    });
+  }
+
+  /**
+   * R4: a write that needs the record as it is, on condition that nobody changed it meanwhile, as far as the API has ETags;
+   * where they are what a condition rests on, it must have them.
+   */
+  async #asRead(
+    key: Key,
+    until: number,
+    only: Only | null,
+    write: (present: Document, tag: string | null) => Promise<Reply | null>,
+  ): Promise<Reply | null> {
     for (let attempt = 1; ; attempt++) {
       const present = await this.#read(key, until);
       if (!present) return null;
-      const document = this.#changed(this.#record(present), changes);
-      const tag = present.headers.etag;
-      const condition: Record<string, string> = typeof tag === 'string' ? { 'if-match': tag } : {};
+      const document = this.#record(present);
+      if (only && !only.holds(this.row(document))) return null;
+      const tag = typeof present.headers.etag === 'string' ? present.headers.etag : null;
+      if (tag === null && this.#isTagged(only))
+        throw nonsense(
+          'no ETag in the answer to a read, although "conditions" of the API is etag',
+          this.#reads,
+        );
       try {
-        return await this.#send('PUT', key, document, until, condition);
+        return await write(document, tag);
       } catch (error) {
         if (!isBanyanError(error, 'write-conflict') || attempt === ATTEMPTS) throw error;
       }

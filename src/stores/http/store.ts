@@ -36,8 +36,8 @@ export class HttpStore implements Store {
       // What the API does not sort so is sorted here.
       bytewiseText: true,
       textOrder: declared,
-      // An API that could say If-Match cannot be told from one that ignores it.
-      conditionalWrites: false,
+      // An API that heeds If-Match cannot be told from one that ignores it, so that it has to be declared.
+      conditionalWrites: apis.every(({ conditions }) => conditions !== null),
       compositeKeys: false,
     };
   }

@@ -9,7 +9,7 @@ import type { Key } from '../../domain/words.ts';
 import type { Table, TableSpec } from '../contract.ts';
 import type { Channel } from './channel.ts';
 import { sortParameter, splitCondition, withoutTextOrder, type Parameters } from './conditions.ts';
-import { Details } from './details.ts';
+import { Details, type Only } from './details.ts';
 import type { Asked } from './errors.ts';
 import { KeyList } from './key-list.ts';
 import { Lists } from './pages.ts';
@@ -110,17 +110,20 @@ export class HttpTable implements Table {
     return await this.#details.create(row, this.#channel.until());
   }
 
-  async update(key: Key, changes: Row): Promise<Row | null> {
-    if (Object.keys(changes).length === 0) return (await this.get([key])).get(key) ?? null;
+  async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {
+    if (Object.keys(changes).length === 0) {
+      const row = (await this.get([key])).get(key);
+      return row && (!where || predicate(where, this.#columns)(row)) ? row : null;
+    }
     const until = this.#channel.until();
-    const changed = await this.#details.change(key, changes, until);
+    const changed = await this.#details.change(key, changes, until, this.#only(where));
     if (!changed) await this.#checkPath(until);
     return changed;
   }
 
-  async remove(key: Key): Promise<boolean> {
+  async remove(key: Key, where?: Condition): Promise<boolean> {
     const until = this.#channel.until();
-    const removed = await this.#details.remove(key, until);
+    const removed = await this.#details.remove(key, until, this.#only(where));
     if (!removed) await this.#checkPath(until);
     return removed;
   }
@@ -145,6 +148,16 @@ export class HttpTable implements Table {
 
   async removeMany(keys: readonly Key[]): Promise<void> {
     await this.#each(keys, async (key) => void (await this.remove(key)));
+  }
+
+  /** A condition as the API takes it with a write. */
+  #only(where: Condition | undefined): Only | null {
+    if (!where) return null;
+    const holds = predicate(where, this.#columns);
+    if (this.#api.conditions !== 'filters') return { holds, query: '' };
+    const { parameters, rest } = splitCondition(where, this.#api.filters);
+    if (rest) throw this.#cannot('say this condition by its "filters"');
+    return { holds, query: `?${new URLSearchParams(parameters).toString()}` };
   }
 
   advanceSequence(): Promise<void> {

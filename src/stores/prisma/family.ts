@@ -81,6 +81,19 @@ export class FamilyTable implements Table {
     });
   }
 
+  /** As in `PrismaTable`. Children that an absent row had are not the new row's. */
+  async insertOver(row: Row, absent: string): Promise<Row | null> {
+    return await this.#together(async (sql) => {
+      const parents = this.#parents.within(sql) as PrismaTable;
+      const made = await parents.insertOver(this.#alone(row), absent);
+      if (!made) return null;
+      const key = toKey(this.spec.keys, made);
+      const own = this.#children.map(({ name }) => [name, row[name] ?? []] as const);
+      await this.#writeChildren(sql, [{ key, row: Object.fromEntries(own) }]);
+      return await this.#present(sql, key);
+    });
+  }
+
   async insertMany(rows: readonly Row[], options: InsertManyOptions = {}): Promise<InsertOutcome[]> {
     return await insertByHalves(rows, options, async (part) =>
       this.#together(async (sql) => {

@@ -1,7 +1,7 @@
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { keyOf } from '../../domain/keys.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
-import type { Sql } from '../../domain/sql.ts';
+import type { Database, Sql } from '../../domain/sql.ts';
 import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
@@ -22,19 +22,21 @@ export class SoftDeleteTable implements Table {
   readonly #table: Reviving;
   readonly #column: string;
   readonly #present: Condition;
+  readonly #sql: Sql;
 
-  /** `inner`: opens the table with the column among its columns. */
-  constructor(spec: TableSpec, column: string, inner: (spec: TableSpec) => Table, table?: Table) {
+  /** `inner`: opens the table with the column among its columns; `sql`: what it is in. */
+  constructor(spec: TableSpec, column: string, inner: (spec: TableSpec) => Table, sql: Sql, table?: Table) {
     const deleted = { name: column, type: 'timestamp', list: false, nullable: true } as const;
     this.spec = spec;
     this.#column = column;
+    this.#sql = sql;
     this.#table = table ?? inner({ ...spec, columns: [...spec.columns, deleted] });
     this.#present = { field: column, op: 'null', value: true };
   }
 
-  within(sql: Sql): Table {
+  within(sql: Sql): SoftDeleteTable {
     const table = this.#table.within(sql);
-    return new SoftDeleteTable(this.spec, this.#column, () => table, table);
+    return new SoftDeleteTable(this.spec, this.#column, () => table, sql, table);
   }
 
   describe(): Promise<ActualTable | null> {
@@ -95,21 +97,48 @@ export class SoftDeleteTable implements Table {
     });
   }
 
-  async insertMany(rows: readonly Row[], options?: InsertManyOptions): Promise<InsertOutcome[]> {
+  async insertMany(rows: readonly Row[], options: InsertManyOptions = {}): Promise<InsertOutcome[]> {
+    if (options.atomic) return (await this.#insertAll(rows, options)).map((row) => ({ row }));
     const outcomes = (await this.#table.insertMany?.(rows, options)) ?? [];
-    const shown = outcomes.map((outcome) => ('row' in outcome ? { row: this.#shown(outcome.row) } : outcome));
-    return options?.atomic
-      ? shown
-      : await Promise.all(shown.map((one, at) => this.#again(one, rows[at] as Row)));
+    return await Promise.all(outcomes.map((one, at) => this.#again(one, rows[at] as Row, options)));
   }
 
   /** A duplicate may be one of an absent row. */
-  async #again(outcome: InsertOutcome, row: Row): Promise<InsertOutcome> {
-    if ('row' in outcome || !isBanyanError(outcome.error, 'duplicate')) return outcome;
+  async #again(
+    outcome: InsertOutcome,
+    row: Row,
+    { beforeRequest }: InsertManyOptions,
+  ): Promise<InsertOutcome> {
+    if ('row' in outcome) return { row: this.#shown(outcome.row) };
+    if (!isBanyanError(outcome.error, 'duplicate')) return outcome;
+    beforeRequest?.();
     return await this.insert(row).then(
       (made) => ({ row: made }),
       () => outcome,
     );
+  }
+
+  /** In one statement where no key is an absent row's, else one by one in one transaction. */
+  async #insertAll(rows: readonly Row[], options: InsertManyOptions): Promise<Row[]> {
+    const sql = this.#sql;
+    if (!isDatabase(sql)) return await this.#insertEach(rows, options);
+    try {
+      const outcomes = (await this.#table.insertMany?.(rows, options)) ?? [];
+      return outcomes.flatMap((outcome) => ('row' in outcome ? [this.#shown(outcome.row)] : []));
+    } catch (error) {
+      if (!isBanyanError(error, 'duplicate')) throw error;
+      return await sql.transaction(async (open) => await this.within(open).#insertEach(rows, options));
+    }
+  }
+
+  /** In a transaction a statement that is refused would be the end of it. */
+  async #insertEach(rows: readonly Row[], { beforeRequest }: InsertManyOptions): Promise<Row[]> {
+    const made: Row[] = [];
+    for (const row of rows) {
+      beforeRequest?.();
+      made.push(await this.insert(row));
+    }
+    return made;
   }
 
   async update(key: Key, changes: Row, where?: Condition): Promise<Row | null> {
@@ -150,4 +179,8 @@ export class SoftDeleteTable implements Table {
   #shown({ [this.#column]: _deleted, ...row }: Row): Row {
     return row;
   }
+}
+
+function isDatabase(sql: Sql): sql is Database {
+  return 'transaction' in sql;
 }

@@ -68,7 +68,8 @@ export class PrismaStore implements Store {
 
   table(spec: TableSpec): Table {
     const { softDelete, ...plain } = spec;
-    if (softDelete !== undefined) return new SoftDeleteTable(plain, softDelete, (inner) => this.table(inner));
+    if (softDelete !== undefined)
+      return new SoftDeleteTable(plain, softDelete, (inner) => this.table(inner), this.#database);
     return spec.children?.length
       ? new FamilyTable(spec, this.#database)
       : new PrismaTable(spec, this.#database);

@@ -30,6 +30,7 @@ const POOR: ApiSettings = {
   answers: { list: '', record: '', total: null, totalHeader: null },
   body: '',
   update: 'PUT',
+  conditions: null,
   filters: {},
   sort: null,
   errors: { message: 'problem.says', field: 'problem.about', statuses: {} },
@@ -284,4 +285,46 @@ t.test('an answer that is not what the settings say is an error, and after a wri
   );
   const error = await failsWith(t, 'outcome-unknown', wrong.notes.insert({ code: 'n' }));
   t.equal(error.outcome, 'unknown');
+});
+
+for (const [title, style, api] of [
+  [
+    'takes a filter with a change',
+    { ...CURSOR_STYLE, filters: ['body'] },
+    { ...CURSOR, conditions: 'filters' },
+  ],
+  ['takes whole records, by their ETag', POOR_STYLE, { ...POOR, conditions: 'etag' }],
+] as const) {
+  t.test(`a condition on a write is part of it, where an API ${title}`, async (t) => {
+    const { notes, server, store } = await start(t, style, { ...api, filters: { body: { eq: 'body' } } });
+    t.equal(store.capabilities.conditionalWrites, true);
+    const mine = { field: 'body', op: 'eq', value: 'mine' } as const;
+    await notes.insert({ code: 'a', body: 'mine' });
+    await notes.insert({ code: 'b', body: 'theirs' });
+    server.requests.length = 0;
+    t.equal(await notes.update('b', { rank: 1 }, mine), null);
+    t.match(await notes.update('a', { rank: 1 }, mine), { code: 'a', body: 'mine', rank: 1 });
+    t.equal(await notes.remove('b', mine), false);
+    t.equal(await notes.remove('a', mine), true);
+    t.same(await notes.scanKeys(null, 10), ['b']);
+    if (api.conditions === 'filters')
+      t.same(
+        server.requests.slice(0, 2).map((request) => request.replace(/^(\w+) .*\?/, '$1 ?')),
+        ['PATCH ?body=mine', 'PATCH ?body=mine'],
+        'without a look before',
+      );
+  });
+}
+
+t.test('an API that was declared to have ETags and has none is told, and nothing is written', async (t) => {
+  const { notes, store } = await start(
+    t,
+    { ...CURSOR_STYLE, noTags: true },
+    { ...CURSOR, conditions: 'etag' },
+  );
+  t.equal(store.capabilities.conditionalWrites, true);
+  await notes.insert({ code: 'a', body: 'mine' });
+  const write = notes.update('a', { rank: 1 }, { field: 'body', op: 'eq', value: 'mine' });
+  t.match((await failsWith(t, 'store-answer', write)).message, /no ETag/);
+  t.match((await notes.get(['a'])).get('a'), { rank: null });
 });
