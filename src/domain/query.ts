@@ -22,13 +22,22 @@ export interface ListQuery {
   sort: SortBy[];
   limit: number;
   offset: number;
-  /** Whether the exact number of all matching rows is wanted too. */
-  total: boolean;
+  /**
+   * Whether the number of all matching rows is wanted too. `estimate`: about how many there are, where that is known
+   * faster; who cannot say counts.
+   */
+  total: boolean | 'estimate';
   /**
    * Text is sorted, and compared by `gt` to `lte`, by the bytes of its UTF-8, whatever order the store has of its own.
    * Needs `capabilities.bytewiseText`.
    */
   bytewise?: boolean;
+}
+
+/** About how many rows there are; `exact`: they were counted. */
+export interface Estimate {
+  count: number;
+  exact: boolean;
 }
 
 /**

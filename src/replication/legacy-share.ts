@@ -1,4 +1,4 @@
-import { afterRow, type Condition } from '../domain/query.ts';
+import { afterRow, type Condition, type Estimate } from '../domain/query.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Key } from '../domain/words.ts';
 import { readCheckpoint, type Checkpoint, type Generation } from '../state/moved.ts';
@@ -86,36 +86,51 @@ export async function inOneSnapshot<T>(
   return { fresh, parts: partsOf(resource, checkpoint) };
 }
 
-/** Exact number of records that hold for a condition, of both sides together. */
+/** How records of one side are counted: exactly, or about. */
+type Count = (side: RecordSide, where: Condition | null) => Promise<Estimate>;
+
+const COUNTS: Readonly<Record<'exact' | 'estimate', Count>> = {
+  exact: async (side, where) => ({ count: await side.count(where ?? undefined), exact: true }),
+  estimate: async (side, where) => await side.estimate(where),
+};
+
+/** Number of records that hold for a condition, of both sides together. */
 export async function countMerged(
   resource: BoundResource,
   generation: number,
   where: Condition | null,
-): Promise<number> {
+  how: keyof typeof COUNTS,
+): Promise<Estimate> {
   const of = { resource: resource.name, generation };
-  const { fresh, parts } = await inOneSnapshot(resource, of, (side) => side.count(where ?? undefined));
-  return await countParts(resource, parts, where, fresh);
+  const { fresh, parts } = await inOneSnapshot(resource, of, (side) => COUNTS[how](side, where));
+  return await countParts(resource, parts, where, how, fresh);
 }
 
-/** Exact number of legacy's own records that hold for a condition, in `split`. */
+/** Number of legacy's own records that hold for a condition, in `split`. */
 export async function countLegacys(
   resource: BoundResource,
   generation: number,
   where: Condition | null,
-): Promise<number> {
+  how: keyof typeof COUNTS,
+): Promise<Estimate> {
   const of = { resource: resource.name, generation };
   const parts = partsOf(resource, await readCheckpoint(resource.database, of));
-  return await countParts(resource, parts, where, 0);
+  return await countParts(resource, parts, where, how, { count: 0, exact: true });
 }
 
 async function countParts(
   { legacy }: BoundResource,
   parts: readonly Part[],
   where: Condition | null,
-  first: number,
-): Promise<number> {
+  how: keyof typeof COUNTS,
+  first: Estimate,
+): Promise<Estimate> {
   const counts = await Promise.all(
-    parts.map(async (part) => part.sign * (await legacy.count(both(where, part.where) ?? undefined))),
+    parts.map(async ({ sign, where: part }) => {
+      const { count, exact } = await COUNTS[how](legacy, both(where, part));
+      return { count: sign * count, exact };
+    }),
   );
-  return counts.reduce((sum, count) => sum + count, first);
+  const count = counts.reduce((sum, part) => sum + part.count, first.count);
+  return { count: Math.max(0, count), exact: first.exact && counts.every(({ exact }) => exact) };
 }

@@ -1,11 +1,11 @@
 import { BanyanError } from '../domain/errors.ts';
 import { agreementOf, compareBy } from '../domain/order.ts';
-import { afterRow, type Condition, type ListQuery, type SortBy } from '../domain/query.ts';
+import { afterRow, type Condition, type Estimate, type ListQuery, type SortBy } from '../domain/query.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { anyTakenOver, takenOver } from '../state/moved.ts';
 import { both, countLegacys, countMerged } from './legacy-share.ts';
-import type { BoundResource } from './resource.ts';
+import type { BoundResource, RecordPage } from './resource.ts';
 
 /** Records of legacy that one request asks for, at the most, where a stretch of it was moved or deleted. */
 const LONGEST = 500;
@@ -15,7 +15,7 @@ const STRIDE = 1_000;
 /**
  * A page of both sides: two sorted sources, each asked from the cursor on, merged by value. Its cost follows the page:
  * a page of legacy, a page of new, and what new knows of the keys on the former. An offset is walked to, so a deep one
- * costs more; a cursor does not. Totals are exact.
+ * costs more; a cursor does not. Totals are exact unless an estimate is asked for.
  *
  * M4: while records move, change or are deleted, no page lacks a record or has it twice whose sort value stays: legacy
  * keeps what was moved, and new is asked last wherever it hid something. (One whose sort value changes is where it is
@@ -25,9 +25,9 @@ export async function listMerged(
   resource: BoundResource,
   generation: number,
   query: ListQuery,
-): Promise<{ records: PublicRecord[]; total: number | null }> {
+): Promise<RecordPage> {
   const merge = new Merge(resource, generation, query.sort);
-  const total = query.total ? countMerged(resource, generation, query.where) : null;
+  const total = query.total ? countMerged(resource, generation, query.where, howOf(query)) : null;
   return await read(merge, query, total);
 }
 
@@ -39,23 +39,29 @@ export async function listLegacys(
   resource: BoundResource,
   generation: number,
   query: ListQuery,
-): Promise<{ records: PublicRecord[]; total: number | null }> {
+): Promise<RecordPage> {
   const of = { resource: resource.name, generation };
   if (!(await anyTakenOver(resource.database, of))) return await resource.legacy.list(query);
-  const total = query.total ? countLegacys(resource, generation, query.where) : null;
+  const total = query.total ? countLegacys(resource, generation, query.where, howOf(query)) : null;
   return await read(new LegacyOnly(resource, generation, query.sort), query, total);
 }
 
-async function read(
-  merge: Merge,
-  query: ListQuery,
-  total: Promise<number> | null,
-): Promise<{ records: PublicRecord[]; total: number | null }> {
+async function read(merge: Merge, query: ListQuery, total: Promise<Estimate> | null): Promise<RecordPage> {
   // Awaited below; until then a failure must not count as unhandled.
   total?.catch(() => undefined);
   const where = await merge.skip(query.where, query.offset);
   const records = where === END ? [] : await merge.page(where, query.limit);
-  return { records, total: await total };
+  const counted = await total;
+  if (!counted) return { records, total: null };
+  return {
+    records,
+    total: counted.count,
+    ...(query.total === 'estimate' ? { totalIsEstimate: !counted.exact } : {}),
+  };
+}
+
+function howOf({ total }: ListQuery): 'exact' | 'estimate' {
+  return total === 'estimate' ? 'estimate' : 'exact';
 }
 
 /** There is nothing beyond an offset. */

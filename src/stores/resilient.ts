@@ -54,6 +54,7 @@ export class ResilientStore implements Store {
     return {
       requests: this.#counter.requests,
       retries: this.#counter.retries,
+      folded: this.#counter.folded,
       breaker: stateOf(this.#breaker),
     };
   }
@@ -78,6 +79,10 @@ export class ResilientStore implements Store {
 
   async write<T>(work: () => Promise<T>): Promise<T> {
     return await this.#guarded('write', work);
+  }
+
+  noteFolded(rows: number): void {
+    this.#counter.folded += rows;
   }
 
   async repeat<T>(write: () => Promise<T>, inTime: () => boolean): Promise<T> {
@@ -145,6 +150,7 @@ const METHODS: Readonly<Record<Method, StoreOperation | 'bulk' | 'as-is'>> = {
   scan: 'read',
   scanKeys: 'read',
   count: 'read',
+  estimate: 'read',
   statistics: 'read',
   keysWhere: 'read',
   highestKey: 'read',

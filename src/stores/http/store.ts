@@ -35,6 +35,8 @@ export class HttpStore implements Store {
       // An API that could say If-Match cannot be told from one that ignores it.
       conditionalWrites: false,
       compositeKeys: false,
+      // As far as the API is declared to: a total, or an endpoint of its own.
+      statistics: true,
     };
   }
 

@@ -3,6 +3,7 @@ import type { Capabilities, Store, StoreNotice, Table, TableSpec } from '../cont
 import { Channel } from './channel.ts';
 import { readOpenApi } from './description.ts';
 import { Largest } from './requests.ts';
+import { Refusal } from './statistics.ts';
 import { SupabaseTable } from './table.ts';
 
 /**
@@ -26,9 +27,12 @@ export class SupabaseStore implements Store {
     keyOrders: ['uuid', 'int'],
     conditionalWrites: true,
     compositeKeys: false,
+    // Where the server has its aggregates on: nobody knows before it is asked.
+    statistics: true,
   };
   readonly #channel: Channel;
   readonly #largest = new Largest();
+  readonly #refusal = new Refusal();
 
   constructor(name: string, settings: SupabaseStoreSettings, notice: StoreNotice) {
     this.name = name;
@@ -36,7 +40,7 @@ export class SupabaseStore implements Store {
   }
 
   table(spec: TableSpec): Table {
-    return new SupabaseTable(this.name, spec, this.#channel, this.#largest);
+    return new SupabaseTable(this.name, spec, this.#channel, this.#largest, this.#refusal);
   }
 
   async ping(): Promise<void> {

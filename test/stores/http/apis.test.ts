@@ -31,6 +31,7 @@ const POOR: ApiSettings = {
   update: 'PUT',
   filters: {},
   sort: null,
+  statistics: null,
   errors: { message: 'problem.says', field: 'problem.about', statuses: {} },
 };
 /** Another one: cursors in links, the total in a header. */
