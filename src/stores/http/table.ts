@@ -229,10 +229,7 @@ export class HttpTable implements Table {
 
   async #count(parameters: Parameters, rest: Condition | null): Promise<number> {
     let count = 0;
-    if (!rest && this.#lists.hasTotal) {
-      const page = await this.#lists.range(parameters, { offset: 0, limit: 1 }, this.#channel.until());
-      return page.total ?? 0;
-    }
+    if (!rest && this.#lists.hasTotal) return await this.#lists.total(parameters, this.#channel.until());
     await this.#eachRow(parameters, rest, () => ++count > 0);
     return count;
   }
