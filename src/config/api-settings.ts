@@ -1,11 +1,20 @@
 import type {
+  ApiMeasure,
   ApiSettings,
+  ApiStatistics,
   HttpStoreSettings,
   JsonFileStoreSettings,
   StoreSettings,
 } from '../domain/configuration.ts';
 import { DEFAULTS } from './defaults.ts';
-import type { ApiInFile, HttpStoreInFile, JsonFileStoreInFile } from './file-shape.ts';
+import type {
+  ApiFiltersInFile,
+  ApiInFile,
+  ApiMeasureInFile,
+  ApiStatisticsInFile,
+  HttpStoreInFile,
+  JsonFileStoreInFile,
+} from './file-shape.ts';
 
 type Common = Pick<HttpStoreSettings, 'timeout' | 'deadline' | 'pool' | 'retry' | 'breaker'>;
 
@@ -51,12 +60,8 @@ function apiSettings(given: ApiInFile): ApiSettings {
     body: given.body ?? standard.body,
     update: given.update ?? standard.update,
     conditions: given.conditions ?? null,
-    filters: Object.fromEntries(
-      Object.entries(given.filters ?? {}).map(([column, parameters]) => [
-        column,
-        typeof parameters === 'string' ? { eq: parameters } : { ...parameters },
-      ]),
-    ),
+    filters: filterSettings(given.filters),
+    statistics: given.statistics ? statisticsSettings(given.statistics, given.filters) : null,
     sort: sort
       ? { ...standard.sort, ...sort, collation: sort.collation ?? null, columns: [...sort.columns] }
       : null,
@@ -66,4 +71,31 @@ function apiSettings(given: ApiInFile): ApiSettings {
       statuses: { ...errors?.statuses },
     },
   };
+}
+
+function filterSettings(given: ApiFiltersInFile = {}): ApiSettings['filters'] {
+  return Object.fromEntries(
+    Object.entries(given).map(([column, parameters]) => [
+      column,
+      typeof parameters === 'string' ? { eq: parameters } : { ...parameters },
+    ]),
+  );
+}
+
+function statisticsSettings(
+  { path, filters, groups, sum, min, max, answers }: ApiStatisticsInFile,
+  ofLists: ApiFiltersInFile | undefined,
+): ApiStatistics {
+  const standard = DEFAULTS.http.api.statistics;
+  return {
+    path,
+    filters: filterSettings(filters ?? ofLists),
+    groups: groups ? { ...standard.groups, ...groups } : null,
+    measures: { sum: measureSettings(sum), min: measureSettings(min), max: measureSettings(max) },
+    answers: { ...standard.answers, values: null, ...answers },
+  };
+}
+
+function measureSettings(given: ApiMeasureInFile | undefined): ApiMeasure | null {
+  return given ? { parameter: null, ...given, columns: [...given.columns] } : null;
 }

@@ -48,6 +48,10 @@ export const DEFAULTS = {
       body: '',
       update: 'PATCH',
       sort: { ascending: '{column}', descending: '-{column}' },
+      statistics: {
+        groups: { value: '{column}', day: 'day({column})', columns: [], days: [] },
+        answers: { list: '', count: 'count', group: '{column}', day: '{column}' },
+      },
       errors: { message: 'message', field: 'field' },
     },
   },
@@ -74,7 +78,14 @@ export const DEFAULTS = {
     fieldType: { as: 'number' },
     /** Of one entry of `fields.defaults`. */
     fieldDefault: { back: 'null' },
-    query: { filters: [], statistics: [], sort: [], pageSize: 50, maxPageSize: 500 },
+    query: {
+      filters: [],
+      statistics: [],
+      statisticsFromRows: false,
+      sort: [],
+      pageSize: 50,
+      maxPageSize: 500,
+    },
     shadow: { sample: '100%', ignore: [] },
     live: { sample: '10%' },
     guards: { shadowReads: 1000, mismatches: 0, lag: '2s' },

@@ -117,7 +117,8 @@ export interface ApiInFile {
   body?: string;
   update?: ApiSettings['update'];
   conditions?: NonNullable<ApiSettings['conditions']>;
-  filters?: Record<string, string | Partial<Record<Operator, string>>>;
+  filters?: ApiFiltersInFile;
+  statistics?: ApiStatisticsInFile;
   sort?: {
     parameter: string;
     ascending?: string;
@@ -126,6 +127,24 @@ export interface ApiInFile {
     collation?: string;
   };
   errors?: { message?: string; field?: string; statuses?: Record<string, ApiFailure> };
+}
+
+export type ApiFiltersInFile = Record<string, string | Partial<Record<Operator, string>>>;
+
+export interface ApiStatisticsInFile {
+  path: string;
+  filters?: ApiFiltersInFile;
+  groups?: { parameter: string; value?: string; day?: string; columns?: string[]; days?: string[] };
+  sum?: ApiMeasureInFile;
+  min?: ApiMeasureInFile;
+  max?: ApiMeasureInFile;
+  answers?: { list?: string; count?: string; values?: string; group?: string; day?: string };
+}
+
+export interface ApiMeasureInFile {
+  parameter?: string;
+  columns: string[];
+  answer: string;
 }
 
 export type StoreInFile =
@@ -150,6 +169,7 @@ export interface ResourceInFile {
   query?: {
     filters?: string[];
     statistics?: string[];
+    statisticsFromRows?: boolean;
     sort?: string[];
     defaultSort?: string;
     pageSize?: number;

@@ -234,6 +234,7 @@ function querySettings(given: ResourceInFile['query']): QuerySettings {
   return {
     filters: query.filters,
     statistics: query.statistics,
+    statisticsFromRows: query.statisticsFromRows,
     sort: query.sort.map(sortField),
     // The first field that a list may be sorted by is its order, unless another one is named.
     defaultSort: given?.defaultSort ?? query.sort[0] ?? null,

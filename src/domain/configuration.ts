@@ -181,6 +181,8 @@ export interface ApiSettings {
     /** In which it sorts text, and compares it where it filters; null or left out: not known. */
     collation?: string | null;
   } | null;
+  /** An endpoint that answers groups and their measures; null: there is none. */
+  statistics: ApiStatistics | null;
   errors: {
     /** Paths of the message and of the field in an error's body. */
     message: string;
@@ -188,6 +190,30 @@ export interface ApiSettings {
     /** Errors of the catalogue by status, where they are other than usual. */
     statuses: Readonly<Record<string, ApiFailure>>;
   };
+}
+
+/** In texts and paths `{column}` stands for a column's name. */
+export interface ApiStatistics {
+  path: string;
+  filters: ApiSettings['filters'];
+  /** What is sent for the values of a column, and for its UTC days, of those that it groups by; null: it makes no groups. */
+  groups: {
+    parameter: string;
+    value: string;
+    day: string;
+    columns: readonly string[];
+    days: readonly string[];
+  } | null;
+  measures: Readonly<Record<'sum' | 'min' | 'max', ApiMeasure | null>>;
+  /** Paths; all but `list` inside of one group. `values`: null where the answer does not tell how many there are. */
+  answers: { list: string; count: string; values: string | null; group: string; day: string };
+}
+
+/** `parameter`: null where the answer has it unasked. */
+export interface ApiMeasure {
+  parameter: string | null;
+  columns: readonly string[];
+  answer: string;
 }
 
 /** What a refusal of an API can mean. */
@@ -353,6 +379,8 @@ export interface QuerySettings {
   filters: readonly string[];
   /** Fields that statistics may measure or group by; empty: there is no `path/statistics`. */
   statistics: readonly string[];
+  /** Whether records may be read for statistics that a store cannot make. */
+  statisticsFromRows: boolean;
   /** Fields by which a list may be sorted. */
   sort: readonly string[];
   /** Sort of a list that names none, e.g. `-createdAt`; null: by key. */

@@ -239,6 +239,12 @@ export const ERRORS = {
     remedy:
       'Use the filters and sort fields that details name; operators: declare what the API can do, or raise maxRecords.',
   },
+  'statistics-unavailable': {
+    status: 501,
+    title: 'The store that holds this resource cannot make these statistics.',
+    remedy:
+      'Ask for other fields; operators: do what the message names, or set "statisticsFromRows" of the route, so that records are read for them.',
+  },
   'write-conflict': {
     status: 409,
     title: 'Another write to this record was under way.',

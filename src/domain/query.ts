@@ -22,8 +22,11 @@ export interface ListQuery {
   sort: SortBy[];
   limit: number;
   offset: number;
-  /** Whether the exact number of all matching rows is wanted too. */
-  total: boolean;
+  /**
+   * Whether the number of all matching rows is wanted too. `estimate`: about how many there are, where that is known
+   * faster; who cannot say counts.
+   */
+  total: boolean | 'estimate';
   /**
    * Text is sorted, and compared by `gt` to `lte`, in this collation, whatever order the store has of its own: `C`, by the
    * bytes of its UTF-8, which needs `capabilities.bytewiseText`, or another, which needs `capabilities.collations`.
@@ -43,6 +46,12 @@ export interface PageStart {
 /** The same sort from its end. */
 export function reversed(sort: readonly SortBy[]): SortBy[] {
   return sort.map(({ field, descending }) => ({ field, descending: !descending }));
+}
+
+/** About how many rows there are; `exact`: they were counted. */
+export interface Estimate {
+  count: number;
+  exact: boolean;
 }
 
 /**

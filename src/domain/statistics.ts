@@ -59,6 +59,15 @@ export function statisticsOf(type: ValueType, list: boolean) {
   };
 }
 
+/** Groups of one answer, at the most. */
+const MOST_GROUPS = 10_000;
+
+export function refuseTooMany(groups: number): void {
+  if (groups <= MOST_GROUPS) return;
+  const message = `there are ${groups} groups, more than ${MOST_GROUPS}: group by less, or filter`;
+  throw new BanyanError('invalid-query', message, { details: { problems: [message] } });
+}
+
 /** The text under which equal groups are the same. */
 export function groupKey(group: readonly Value[]): string {
   return stringifyJson(group);
@@ -118,6 +127,11 @@ export function extreme(type: ValueType, way: 1 | -1, a: Value, b: Value): Value
 export function addNumbers(a: Value, b: Value, sign: 1 | -1 = 1): Value {
   if (b === null) return a;
   return valueOf(exact(a ?? 0).plus(exact(b).times(sign)));
+}
+
+/** A number so many times, exact; null is none. */
+export function timesNumber(value: Value, times: number): Value {
+  return value === null ? null : valueOf(exact(value).times(times));
 }
 
 /** The mean of values, or null where there is none. */

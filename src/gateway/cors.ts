@@ -6,6 +6,7 @@ import type { CorsSettings } from '../domain/configuration.ts';
 const EXPOSED = [
   'x-served-by',
   'x-total-count',
+  'x-total-count-kind',
   'x-request-id',
   'server-timing',
   'idempotency-replayed',

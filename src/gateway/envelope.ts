@@ -6,6 +6,8 @@ export interface Pagination {
   limit: number;
   offset?: number;
   total?: number;
+  /** Told where an estimate was asked for: whether the total is one. */
+  totalIsEstimate?: boolean;
   nextCursor: string | null;
 }
 

@@ -111,6 +111,12 @@ export function storeFamilies(stores: readonly ProbedStore[]): Family[] {
       samples: each(({ retries }) => retries),
     },
     {
+      name: 'banyan_store_rows_folded_total',
+      help: 'Rows that were read for statistics that the store could not make.',
+      type: 'counter',
+      samples: each(({ folded }) => folded),
+    },
+    {
       name: 'banyan_store_breaker_open',
       help: 'Whether the store is left alone at the moment.',
       type: 'gauge',

@@ -62,9 +62,9 @@ export function readListQuery(
       start = { values: after, within };
     } else problems.push('cursor is not one of this list with this sort; begin again without it');
   }
+  const total = readTotal(single(parameters, 'total', problems) ?? String(offset !== null), problems);
   if (problems.length > 0)
     throw new BanyanError('invalid-query', problems.join('; '), { details: { problems } });
-  const wantsTotal = single(parameters, 'total', problems) ?? String(offset !== null);
   return {
     // One more than asked for tells whether there is a next page.
     query: {
@@ -72,7 +72,7 @@ export function readListQuery(
       sort,
       limit: limit + 1,
       offset: offset ?? 0,
-      total: wantsTotal === 'true',
+      total,
       ...(start ? { after: start } : {}),
     },
     cursorAfter: (record) => writeCursor(sort, record),
@@ -181,6 +181,18 @@ function readSort(
   const missing = keyFields.filter((field) => !sort.some((by) => by.field === field));
   sort.push(...missing.map((field) => ({ field, descending: false })));
   return sort;
+}
+
+const TOTALS: Readonly<Record<string, ListQuery['total']>> = {
+  true: true,
+  false: false,
+  estimate: 'estimate',
+};
+
+function readTotal(text: string, problems: string[]): ListQuery['total'] {
+  const total = Object.hasOwn(TOTALS, text) ? TOTALS[text] : undefined;
+  if (total === undefined) problems.push(`total is "${text}"; it must be true, false or estimate`);
+  return total ?? false;
 }
 
 function readLimit(resource: BoundResource, parameters: Parameters, problems: string[]): number {

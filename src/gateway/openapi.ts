@@ -1,9 +1,9 @@
 import type { OperationSettings, ResourceSettings, Snapshot } from '../domain/configuration.ts';
 import { ERRORS } from '../domain/errors.ts';
-import type { MappedField } from '../mapping/mapping.ts';
 import { PERMISSION_OF } from './access.ts';
 import { ENVELOPES } from './envelope.ts';
 import type { Face } from './face.ts';
+import { filterParameters, LIST_HEADERS, listParameters } from './openapi-lists.ts';
 import { GROUP, statisticsParameters } from './openapi-statistics.ts';
 import { fieldSchema, messageSchema, recordSchema, type Schema } from './openapi-schemas.ts';
 import type { Verb } from './plan.ts';
@@ -58,6 +58,7 @@ const PAGINATION: Schema = {
     limit: { type: 'integer' },
     offset: { type: 'integer' },
     total: { type: 'integer' },
+    totalIsEstimate: { type: 'boolean', description: 'There where an estimate was asked for.' },
     nextCursor: { type: ['string', 'null'] },
   },
 };
@@ -211,6 +212,7 @@ function answer(settings: ResourceSettings, kind: 'record' | 'list', schema: Sch
   const responses: Record<string, unknown> = {
     [status]: {
       description: 'Done.',
+      ...(kind === 'list' ? { headers: LIST_HEADERS } : {}),
       content: json(settings.envelope === 'none' ? wrapped : objectOf(wrapped)),
     },
     default: { description: 'Refused or failed.', content: json(objectOf(error)) },
@@ -247,65 +249,6 @@ function keySchema({ shape }: Face): Schema {
 function idProperties({ shape }: Face): Record<string, Schema> {
   const fields = [...shape.fields].filter(([, field]) => shape.mapping.isKeyField(field.name));
   return Object.fromEntries(fields.map(([name, field]) => [name, fieldSchema(field)]));
-}
-
-/** Operators of a filter by what its type allows. */
-function operatorsOf(field: MappedField): string[] {
-  if (field.list || field.type === 'json') return ['null'];
-  const ordered = field.type === 'boolean' || field.type === 'bytes' ? [] : ['gt', 'gte', 'lt', 'lte'];
-  return ['', 'ne', 'in', ...ordered, ...(field.type === 'text' ? ['contains'] : []), 'null'];
-}
-
-function filterParameters({ query }: ResourceSettings, { shape }: Face): object[] {
-  return query.filters.flatMap((filter) => {
-    const name = shape.nameOf(filter);
-    const field = name === undefined ? undefined : shape.fields.get(name);
-    if (!field) return [];
-    const { nullable: _nullable, ...plain } = field;
-    return operatorsOf(field).map((operator) => ({
-      name: operator === '' ? name : `${name}[${operator}]`,
-      in: 'query',
-      schema: operatorSchema(operator, fieldSchema({ ...plain, nullable: false })),
-    }));
-  });
-}
-
-function listParameters(settings: ResourceSettings, face: Face): object[] {
-  const { query } = settings;
-  const sortable = query.sort.flatMap((field) => face.shape.nameOf(field) ?? []);
-  return [
-    ...filterParameters(settings, face),
-    {
-      name: 'sort',
-      in: 'query',
-      description: `Fields with commas, "-" for downwards: ${sortable.join(', ')}.`,
-      schema: { type: 'string' },
-    },
-    {
-      name: 'limit',
-      in: 'query',
-      schema: { type: 'integer', minimum: 1, maximum: query.maxPageSize, default: query.pageSize },
-    },
-    {
-      name: 'cursor',
-      in: 'query',
-      description: '`nextCursor` of the page before.',
-      schema: { type: 'string' },
-    },
-    { name: 'offset', in: 'query', schema: { type: 'integer', minimum: 0 } },
-    { name: 'page', in: 'query', schema: { type: 'integer', minimum: 1 } },
-    {
-      name: 'total',
-      in: 'query',
-      description: 'Whether the exact number of all records is answered.',
-      schema: { type: 'boolean' },
-    },
-  ];
-}
-
-function operatorSchema(operator: string, schema: Schema): Schema {
-  if (operator === 'null') return { type: 'boolean' };
-  return operator === 'in' || operator === 'contains' ? { type: 'string' } : schema;
 }
 
 function securityOf({ access }: ResourceSettings, verb: Verb): object {

@@ -21,8 +21,10 @@ export type ListParameters = Readonly<Record<string, string | string[] | undefin
 
 export interface OperationPage<R> {
   records: R[];
-  /** Exact number of all that match, where `total: 'true'` or an offset asks for it. */
+  /** Exact number of all that match, where `total: 'true'` or an offset asks for it; about how many for `total: 'estimate'`. */
   total: number | null;
+  /** There for `total: 'estimate'`: whether the total is one. */
+  totalIsEstimate?: boolean;
 }
 
 /** Records of one resource as an operation reads them: public shapes, by public ids, and only what its caller sees. */
@@ -127,11 +129,10 @@ function readsOfRoute(runtime: ResourceRuntime, caller: Caller): OperationReads 
       }
     },
     list: async (parameters = {}) => {
-      const { records, pagination } = await readList(
-        runtime,
-        readListQuery(runtime.resource, parameters, caller),
-      );
-      return { records, total: pagination.total ?? null };
+      const request = readListQuery(runtime.resource, parameters, caller);
+      const { records, pagination } = await readList(runtime, request);
+      const { total = null, totalIsEstimate } = pagination;
+      return { records, total, ...(totalIsEstimate === undefined ? {} : { totalIsEstimate }) };
     },
     statistics: async (parameters = {}) =>
       (await readStatistics(runtime, readStatisticsQuery(runtime.resource, parameters, caller))).groups,
@@ -164,8 +165,7 @@ function readsFrom(runtime: ResourceRuntime, caller: Caller, side: RecordSide): 
     },
     list: async (parameters = {}) => {
       const { query, limit } = readListQuery(resource, parameters, caller);
-      const { records, total } = await side.list({ ...query, limit });
-      return { records, total };
+      return await side.list({ ...query, limit });
     },
     statistics: async (parameters = {}) =>
       await statisticsOfSide(resource, side, readStatisticsQuery(resource, parameters, caller)),

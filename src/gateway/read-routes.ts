@@ -4,7 +4,7 @@ import type { PublicRecord } from '../domain/values.ts';
 import type { Key, ResourceState, Route, Side } from '../domain/words.ts';
 import { listLegacys, listMerged } from '../replication/merged-list.ts';
 import { readMerged } from '../replication/places.ts';
-import type { BoundResource } from '../replication/resource.ts';
+import type { BoundResource, RecordPage } from '../replication/resource.ts';
 import { statisticsMerged, statisticsOfLegacys, statisticsOn } from '../replication/statistics.ts';
 
 /** How one route answers reads. */
@@ -14,11 +14,7 @@ interface ReadRoute {
     key: Key,
     state: ResourceState,
   ): Promise<{ found: PublicRecord | undefined; side: Route }>;
-  list(
-    resource: BoundResource,
-    query: ListQuery,
-    state: ResourceState,
-  ): Promise<{ records: PublicRecord[]; total: number | null }>;
+  list(resource: BoundResource, query: ListQuery, state: ResourceState): Promise<RecordPage>;
   statistics(
     resource: BoundResource,
     query: StatisticsQuery,

@@ -36,14 +36,18 @@ export async function readList(
   request: ListRequest,
 ): Promise<{ records: PublicRecord[]; pagination: Pagination; side: Route }> {
   const { plan, state } = await planRead(runtime, 'list');
-  const { records, total } = await ROUTES[plan.from].list(runtime.resource, request.query, state);
+  const { resource } = runtime;
+  const { records, total, totalIsEstimate } = await ROUTES[plan.from].list(resource, request.query, state);
   const page = records.slice(0, request.limit);
+  // There are as many as were seen, whatever was guessed.
+  const seen = request.query.offset + records.length;
   if (isSampled(plan)) compareList(runtime, request, page);
   const last = page.at(-1);
   const pagination: Pagination = {
     limit: request.limit,
     ...(request.offset === null ? {} : { offset: request.offset }),
-    ...(total === null ? {} : { total }),
+    ...(total === null ? {} : { total: totalIsEstimate ? Math.max(total, seen) : total }),
+    ...(request.query.total === 'estimate' ? { totalIsEstimate: totalIsEstimate === true } : {}),
     nextCursor: records.length > request.limit && last ? request.cursorAfter(last) : null,
   };
   return { records: page, pagination, side: plan.from };

@@ -134,13 +134,16 @@ const HANDLERS: Readonly<Record<Verb, Handler>> = {
     const envelope = ENVELOPES[match.resource.settings.envelope];
     const body = await keptAnswer(runtime, request, reply, async () => {
       const { records, pagination, side } = await readList(runtime, query);
-      const { total } = pagination;
+      const { total, totalIsEstimate } = pagination;
       const shown = records.map((record) => shape.toPublic(record));
       return {
         body: stringifyJson(envelope.list(shown, pagination)),
         headers: {
           'x-served-by': side,
           ...(total === undefined ? {} : { 'x-total-count': String(total) }),
+          ...(totalIsEstimate === undefined
+            ? {}
+            : { 'x-total-count-kind': totalIsEstimate ? 'estimate' : 'exact' }),
           // Also for envelopes that have no room for it.
           ...(pagination.nextCursor === null ? {} : { 'x-next-cursor': pagination.nextCursor }),
         },

@@ -2,6 +2,7 @@ import type { Caller } from '../domain/callers.ts';
 import { BanyanError } from '../domain/errors.ts';
 import {
   mean,
+  refuseTooMany,
   statisticsOf,
   type Grouping,
   type Measure,
@@ -22,8 +23,6 @@ import type { ResourceRuntime } from './runtime.ts';
 
 const MEASURES = ['sum', 'avg', 'min', 'max'] as const;
 type MeasureName = (typeof MEASURES)[number];
-/** Groups of one answer, at the most. */
-const MOST_GROUPS = 10_000;
 /** `day(createdAt)` */
 const BY_DAY = /^day\((\w+)\)$/;
 
@@ -118,10 +117,7 @@ export async function statisticsOfSide(
 }
 
 function answered(groups: StatisticsGroup[], request: StatisticsRequest): Value[] {
-  if (groups.length > MOST_GROUPS) {
-    const message = `there are ${groups.length} groups, more than ${MOST_GROUPS}: group by less, or filter`;
-    throw new BanyanError('invalid-query', message, { details: { problems: [message] } });
-  }
+  refuseTooMany(groups.length);
   return groups.sort((a, b) => byGroup(a.group, b.group)).map((group) => shown(group, request));
 }
 

@@ -13,6 +13,10 @@ export interface SupabaseLiteOptions {
   secretKey: string;
   /** 0 or left out: any free port. */
   port?: number;
+  /** Rows that one answer holds at most; left out: as on Supabase unless its settings say otherwise. */
+  maxRows?: number;
+  /** Whether it answers aggregates; left out: it does. */
+  aggregates?: boolean;
 }
 
 /** A running Supabase-compatible server on 127.0.0.1. */
@@ -58,7 +62,12 @@ export async function startSupabaseLite(options: SupabaseLiteOptions): Promise<S
   });
   const app = new App({
     connection,
-    api: { schemas: ['public'], max_rows: MAX_ROWS, plan_enabled: true, aggregates_enabled: true },
+    api: {
+      schemas: ['public'],
+      max_rows: options.maxRows ?? MAX_ROWS,
+      plan_enabled: true,
+      aggregates_enabled: options.aggregates ?? true,
+    },
     auth: {
       enabled: true,
       jwt_secret: options.secretKey,

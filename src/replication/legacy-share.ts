@@ -1,4 +1,4 @@
-import { afterRow, type Condition } from '../domain/query.ts';
+import { afterRow, type Condition, type Estimate } from '../domain/query.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Key } from '../domain/words.ts';
 import { readCheckpoint, type Checkpoint, type Generation } from '../state/moved.ts';
@@ -86,47 +86,58 @@ export async function inOneSnapshot<T>(
   return { fresh, parts: partsOf(resource, checkpoint) };
 }
 
-/** What is counted: all that holds for a condition, which compares text in a collation. */
+/** What is counted: all that holds for a condition, which compares text in a collation; exactly, or about. */
 export interface Counted {
   where: Condition | null;
   collation?: string | undefined;
+  how: keyof typeof COUNTS;
 }
 
-/** Exact number of records that hold for a condition, of both sides together. */
+/** How records of one side are counted. An estimate is none of a certain collation's. */
+const COUNTS = {
+  exact: async (side: RecordSide, { where, collation }: Omit<Counted, 'how'>): Promise<Estimate> => ({
+    count: await side.count(where ?? undefined, collation),
+    exact: true,
+  }),
+  estimate: async (side: RecordSide, { where }: Omit<Counted, 'how'>): Promise<Estimate> =>
+    await side.estimate(where),
+};
+
+/** Number of records that hold for a condition, of both sides together. */
 export async function countMerged(
   resource: BoundResource,
   generation: number,
   counted: Counted,
-): Promise<number> {
+): Promise<Estimate> {
   const of = { resource: resource.name, generation };
-  const { where, collation } = counted;
-  const { fresh, parts } = await inOneSnapshot(resource, of, (side) =>
-    side.count(where ?? undefined, collation),
-  );
+  const { fresh, parts } = await inOneSnapshot(resource, of, (side) => COUNTS[counted.how](side, counted));
   return await countParts(resource, parts, counted, fresh);
 }
 
-/** Exact number of legacy's own records that hold for a condition, in `split`. */
+/** Number of legacy's own records that hold for a condition, in `split`. */
 export async function countLegacys(
   resource: BoundResource,
   generation: number,
   where: Condition | null,
-): Promise<number> {
+  how: Counted['how'],
+): Promise<Estimate> {
   const of = { resource: resource.name, generation };
   const parts = partsOf(resource, await readCheckpoint(resource.database, of));
-  return await countParts(resource, parts, { where }, 0);
+  return await countParts(resource, parts, { where, how }, { count: 0, exact: true });
 }
 
 async function countParts(
   { legacy }: BoundResource,
   parts: readonly Part[],
-  { where, collation }: Counted,
-  first: number,
-): Promise<number> {
+  { where, collation, how }: Counted,
+  first: Estimate,
+): Promise<Estimate> {
   const counts = await Promise.all(
-    parts.map(
-      async (part) => part.sign * (await legacy.count(both(where, part.where) ?? undefined, collation)),
-    ),
+    parts.map(async ({ sign, where: part }) => {
+      const { count, exact } = await COUNTS[how](legacy, { where: both(where, part), collation });
+      return { count: sign * count, exact };
+    }),
   );
-  return counts.reduce((sum, count) => sum + count, first);
+  const count = counts.reduce((sum, part) => sum + part.count, first.count);
+  return { count: Math.max(0, count), exact: first.exact && counts.every(({ exact }) => exact) };
 }

@@ -1,10 +1,17 @@
-import { afterRow, reversed, type Condition, type ListQuery, type PageStart } from '../domain/query.ts';
+import {
+  afterRow,
+  reversed,
+  type Condition,
+  type Estimate,
+  type ListQuery,
+  type PageStart,
+} from '../domain/query.ts';
 import type { PublicRecord, Value } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { anyTakenOver, takenOver } from '../state/moved.ts';
 import { both, countLegacys, countMerged } from './legacy-share.ts';
 import { MergeOrder } from './merge-order.ts';
-import type { BoundResource } from './resource.ts';
+import type { BoundResource, RecordPage } from './resource.ts';
 
 /** Records of legacy that one request asks for, at the most, where a stretch of it was moved or deleted. */
 const LONGEST = 500;
@@ -14,7 +21,7 @@ const STRIDE = 1_000;
 /**
  * A page of both sides: two sorted sources, each asked from the cursor on, merged by value. Its cost follows the page:
  * a page of legacy, a page of new, and what new knows of the keys on the former. An offset is walked to, so a deep one
- * costs more; a cursor does not. Totals are exact.
+ * costs more; a cursor does not. Totals are exact unless an estimate is asked for.
  *
  * M4: while records move, change or are deleted, no page lacks a record or has it twice whose sort value stays: legacy
  * keeps what was moved, and new is asked last wherever it hid something. (One whose sort value changes is where it is
@@ -24,9 +31,9 @@ export async function listMerged(
   resource: BoundResource,
   generation: number,
   query: ListQuery,
-): Promise<{ records: PublicRecord[]; total: number | null }> {
+): Promise<RecordPage> {
   const order = await MergeOrder.of(resource, query);
-  const counted = { where: query.where, collation: order.collation };
+  const counted = { where: query.where, collation: order.collation, how: howOf(query) };
   const total = query.total ? countMerged(resource, generation, counted) : null;
   return await read(new Merge(resource, generation, order), query, total);
 }
@@ -39,27 +46,30 @@ export async function listLegacys(
   resource: BoundResource,
   generation: number,
   query: ListQuery,
-): Promise<{ records: PublicRecord[]; total: number | null }> {
+): Promise<RecordPage> {
   const of = { resource: resource.name, generation };
   if (!(await anyTakenOver(resource.database, of))) return await resource.legacy.list(query);
-  const total = query.total ? countLegacys(resource, generation, query.where) : null;
-  return await read(
-    new LegacyOnly(resource, generation, MergeOrder.ofLegacy(resource, query.sort)),
-    query,
-    total,
-  );
+  const total = query.total ? countLegacys(resource, generation, query.where, howOf(query)) : null;
+  const order = MergeOrder.ofLegacy(resource, query.sort);
+  return await read(new LegacyOnly(resource, generation, order), query, total);
 }
 
-async function read(
-  merge: Merge,
-  query: ListQuery,
-  total: Promise<number> | null,
-): Promise<{ records: PublicRecord[]; total: number | null }> {
+async function read(merge: Merge, query: ListQuery, total: Promise<Estimate> | null): Promise<RecordPage> {
   // Awaited below; until then a failure must not count as unhandled.
   total?.catch(() => undefined);
   const start = await merge.skip({ where: query.where, after: query.after ?? null }, query.offset);
   const records = start === END ? [] : await merge.page(start, query.limit);
-  return { records, total: await total };
+  const counted = await total;
+  if (!counted) return { records, total: null };
+  return {
+    records,
+    total: counted.count,
+    ...(query.total === 'estimate' ? { totalIsEstimate: !counted.exact } : {}),
+  };
+}
+
+function howOf({ total }: ListQuery): 'exact' | 'estimate' {
+  return total === 'estimate' ? 'estimate' : 'exact';
 }
 
 /** There is nothing beyond an offset. */

@@ -2,7 +2,7 @@ import type { ResourceSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { misfitsOf, misfitText } from '../domain/misfits.ts';
 import type { ReferenceSpec } from '../domain/model.ts';
-import type { Condition, ListQuery } from '../domain/query.ts';
+import type { Condition, Estimate, ListQuery } from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import { sameValue, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
@@ -22,6 +22,15 @@ export interface Timing {
 export interface FieldValue {
   field: string;
   value: Value;
+}
+
+/** A page of a list. */
+export interface RecordPage {
+  records: PublicRecord[];
+  /** Number of all that match, where it was asked for. */
+  total: number | null;
+  /** Left out: it is exact. */
+  totalIsEstimate?: boolean;
 }
 
 /** What became of one record of many that were to be created. */
@@ -64,13 +73,21 @@ export class RecordSide {
     return row ? { record: this.mapping.readRecord(this.side, row), row } : { record: null, row: null };
   }
 
-  async list(query: ListQuery): Promise<{ records: PublicRecord[]; total: number | null }> {
+  async list(query: ListQuery): Promise<RecordPage> {
+    const where = query.where && this.mapping.condition(this.side, query.where);
+    const guess = query.total === 'estimate' ? this.table.estimate?.(where) : undefined;
+    // Awaited below; until then a failure must not count as unhandled.
+    guess?.catch(() => undefined);
     const { rows, total } = await this.table.list({
       ...query,
-      where: query.where && this.mapping.condition(this.side, query.where),
+      where,
       sort: this.mapping.sort(this.side, query.sort),
+      total: guess ? false : query.total,
     });
-    return { records: rows.map((row) => this.mapping.toRecord(this.side, row)), total };
+    const records = rows.map((row) => this.mapping.toRecord(this.side, row));
+    if (!guess) return { records, total };
+    const { count, exact } = await guess;
+    return { records, total: count, totalIsEstimate: !exact };
   }
 
   async scan(after: Key | null, limit: number): Promise<PublicRecord[]> {
@@ -87,6 +104,12 @@ export class RecordSide {
   /** Exact number of records. */
   async count(where?: Condition, collation?: string): Promise<number> {
     return await this.table.count(where && this.mapping.condition(this.side, where), collation);
+  }
+
+  /** About how many records there are. */
+  async estimate(where: Condition | null): Promise<Estimate> {
+    const own = where && this.mapping.condition(this.side, where);
+    return (await this.table.estimate?.(own)) ?? { count: await this.count(where ?? undefined), exact: true };
   }
 
   /** Keys of the records that hold for a condition (D2). */

@@ -1,48 +1,52 @@
+import { BanyanError, isBanyanError } from '../domain/errors.ts';
+import { JoinedGroups } from '../domain/joined-groups.ts';
 import type { ValueType } from '../domain/model.ts';
-import type { Condition, ListQuery } from '../domain/query.ts';
+import { compareValues } from '../domain/order.ts';
+import { afterRow, type Condition, type ListQuery } from '../domain/query.ts';
 import {
-  addNumbers,
-  emptyGroup,
-  extreme,
   Fold,
-  groupKey,
   type Grouping,
   type MeasuredField,
   type StatisticsGroup,
   type StatisticsQuery,
 } from '../domain/statistics.ts';
 import type { Row, Value } from '../domain/values.ts';
+import { statisticsOnSide } from '../mapping/statistics.ts';
 import { both, inOneSnapshot, partsOf } from './legacy-share.ts';
 import { listLegacys } from './merged-list.ts';
 import type { BoundResource, RecordSide } from './resource.ts';
 import { readCheckpoint } from '../state/moved.ts';
 
-/** Records of one page where a side cannot make statistics by itself. */
+/** Records of one page where they are folded. */
 const PAGE = 1_000;
 
-/** Statistics of one side: made in its store, or, where that cannot or holds a field in another form, folded from pages. */
+/**
+ * Statistics of one side, made in its store. What that cannot make is refused with the reason, unless the resource allows
+ * that its records are read for it, page by page.
+ */
 export async function statisticsOn(
-  { mapping }: BoundResource,
+  resource: BoundResource,
   side: RecordSide,
   query: StatisticsQuery,
 ): Promise<StatisticsGroup[]> {
-  const plainly = [...query.groupBy, ...query.measures].every(({ field }) => {
-    const mapped = mapping.field(field);
-    return (
-      mapped && mapped.columns[side.side] !== null && !mapped.codecs[side.side] && mapped.standard === null
-    );
-  });
-  const { table } = side;
-  if (!plainly || !table.statistics) return await fold(mapping, side, query);
-  const column = <T extends { field: string }>(of: T): T => ({
-    ...of,
-    field: mapping.field(of.field)?.columns[side.side] ?? of.field,
-  });
-  return await table.statistics({
-    where: query.where && mapping.condition(side.side, query.where),
-    groupBy: query.groupBy.map(column),
-    measures: query.measures.map(column),
-  });
+  const made = statisticsOnSide(resource.mapping, side.side, query);
+  try {
+    if ('cannot' in made) throw unavailable(resource, side, made.cannot);
+    if (!side.table.statistics) throw unavailable(resource, side, 'its store makes none');
+    return made.toPublic(await side.table.statistics(made.query));
+  } catch (error) {
+    if (!isBanyanError(error, 'statistics-unavailable') || !resource.settings.query.statisticsFromRows)
+      throw error;
+    return await fold(resource.mapping, side, query);
+  }
+}
+
+function unavailable({ name }: BoundResource, { store, side }: RecordSide, why: string): BanyanError {
+  return new BanyanError(
+    'statistics-unavailable',
+    `the ${side} store "${store.name}" cannot make these statistics of ${name}: ${why}. Ask for other fields, or ` +
+      `set resources.${name}.query.statisticsFromRows, so that records are read for them`,
+  );
 }
 
 async function fold(
@@ -52,11 +56,18 @@ async function fold(
 ): Promise<StatisticsGroup[]> {
   const result = new Fold(query, typesOf(mapping));
   const sort = mapping.keys.map(({ name }) => ({ field: name, descending: false }));
-  for (let offset = 0; ; offset += PAGE) {
-    const page: ListQuery = { where: query.where, sort, limit: PAGE, offset, total: false };
+  for (let after: Condition | null = null; ;) {
+    const page: ListQuery = { where: both(query.where, after), sort, limit: PAGE, offset: 0, total: false };
     const { records } = await side.list(page);
+    side.store.noteFolded?.(records.length);
     for (const record of records) result.add(record as Row);
-    if (records.length < PAGE) return result.result;
+    const last = records.at(-1);
+    if (!last || records.length < PAGE) return result.result;
+    after = afterRow(
+      sort,
+      sort.map(({ field }) => last[field] ?? null),
+      () => false,
+    );
   }
 }
 
@@ -96,21 +107,20 @@ export async function statisticsOfLegacys(
 class Combined {
   private readonly resource: BoundResource;
   private readonly query: StatisticsQuery;
-  private readonly found = new Map<string, StatisticsGroup>();
+  private readonly joined: JoinedGroups;
 
   constructor(resource: BoundResource, query: StatisticsQuery) {
     this.resource = resource;
     this.query = query;
+    this.joined = new JoinedGroups(query, typesOf(resource.mapping));
   }
 
   get groups(): StatisticsGroup[] {
-    return [...this.found.values()].filter(({ count }) => count > 0 || this.query.groupBy.length === 0);
+    return this.joined.groups.filter(({ count }) => count > 0 || this.query.groupBy.length === 0);
   }
 
   add(group: StatisticsGroup): void {
-    const into = this.at(group.group);
-    into.count += group.count;
-    group.measures.forEach((measured, index) => this.join(into, index, measured, 1));
+    this.joined.add(group);
   }
 
   async addLegacy(
@@ -130,29 +140,12 @@ class Combined {
       }),
     );
     for (const group of hidden.groups) {
-      const from = share.at(group.group);
+      const from = share.joined.at(group.group);
       from.count -= group.count;
       for (const [index, measured] of group.measures.entries())
         await this.without(generation, from, index, measured);
     }
     for (const group of share.groups) this.add(group);
-  }
-
-  private at(group: Value[]): StatisticsGroup {
-    const key = groupKey(group);
-    const found = this.found.get(key) ?? emptyGroup(group, this.query);
-    this.found.set(key, found);
-    return found;
-  }
-
-  private join(into: StatisticsGroup, index: number, measured: MeasuredField, sign: 1 | -1): void {
-    const at = into.measures[index] as MeasuredField;
-    const type = this.typeAt(index);
-    at.count += sign * measured.count;
-    at.sum = addNumbers(at.sum, measured.sum, sign);
-    if (sign < 0) return;
-    at.min = extreme(type, -1, at.min, measured.min);
-    at.max = extreme(type, 1, at.max, measured.max);
   }
 
   /** Takes hidden records away from a group; what they had in common with its ends is looked up among the rest. */
@@ -162,7 +155,7 @@ class Combined {
     index: number,
     hidden: MeasuredField,
   ): Promise<void> {
-    this.join(from, index, hidden, -1);
+    this.joined.join(from, index, hidden, -1);
     const at = from.measures[index] as MeasuredField;
     if (at.count === 0) Object.assign(at, { sum: null, min: null, max: null });
     if (!this.query.measures[index]?.range || at.count === 0) return;
@@ -171,7 +164,8 @@ class Combined {
       ['max', 1],
     ] as const;
     for (const [end, way] of ends) {
-      if (extreme(this.typeAt(index), way, at[end], hidden[end]) !== hidden[end]) continue;
+      const gone = hidden[end];
+      if (gone === null || compareValues(this.typeAt(index), at[end], gone) * way > 0) continue;
       at[end] = await this.endOf(generation, from.group, index, way);
     }
   }
@@ -180,6 +174,8 @@ class Combined {
   private async endOf(generation: number, group: Value[], index: number, way: 1 | -1): Promise<Value> {
     const { resource, query } = this;
     const { field } = query.measures[index] as { field: string };
+    if (!resource.mapping.field(field)?.ordered)
+      throw unavailable(resource, resource.legacy, `legacy holds "${field}" in another order`);
     const there: Condition = { field, op: 'null', value: false };
     const inGroup = query.groupBy.map((by, at) => ofGroup(by, group[at] ?? null, typesOf(resource.mapping)));
     const where = [query.where, there, ...inGroup].filter((part) => part !== null);

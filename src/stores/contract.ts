@@ -1,7 +1,7 @@
 import type { KeyPart } from '../domain/keys.ts';
 import type { ChildTable, ColumnSpec, KeyType } from '../domain/model.ts';
 import type { BanyanError } from '../domain/errors.ts';
-import type { Condition, ListQuery, Operator } from '../domain/query.ts';
+import type { Condition, Estimate, ListQuery, Operator } from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import type { StatisticsGroup, StatisticsQuery } from '../domain/statistics.ts';
 import type { Row } from '../domain/values.ts';
@@ -27,6 +27,8 @@ export interface Store {
    * `inTime` holds before it is sent: when that is, only the caller knows (R8). Left out: writes are run once.
    */
   repeat?<T>(write: () => Promise<T>, inTime: () => boolean): Promise<T>;
+  /** Told of rows that were read only to be counted and added up, because the store could not do it. */
+  noteFolded?(rows: number): void;
   /** Resolves when the store answers a trivial request with the configured account. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -71,7 +73,7 @@ export interface Capabilities {
    * Null: they do not. Left out: the store does as it is asked.
    */
   textOrder?: string | null;
-  /** Whether `statistics` is there. Left out: it is not, and rows are folded by whoever wants them. */
+  /** Whether `statistics` is there. Left out: it is not. */
   statistics?: boolean;
   /** Whether a key may be made of several columns (`TableSpec.keys`). */
   compositeKeys: boolean;
@@ -135,7 +137,7 @@ export interface Table {
 
   /** The present rows of these keys, read linearizably (R3); absent keys are absent from the map. Any number of keys. */
   get(keys: readonly Key[]): Promise<Map<Key, Row>>;
-  /** One page. `total` is the exact number of rows that match, where the query asks for it. */
+  /** One page. `total` is the exact number of rows that match, where the query asks for any. */
   list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }>;
   /** Up to `limit` rows with a key beyond `after` (null: from the beginning), in key order. An empty page is the end. */
   scan(after: Key | null, limit: number): Promise<Row[]>;
@@ -143,7 +145,12 @@ export interface Table {
   scanKeys(after: Key | null, limit: number): Promise<Key[]>;
   /** Exact number of rows. `collation`: that in which `where` compares text, as in a list. */
   count(where?: Condition, collation?: string): Promise<number>;
-  /** Groups of rows and their measures, made in the store. Needs `capabilities.statistics`; exact but for floats. */
+  /** About how many rows hold, faster than `count`. Left out where the store knows no faster way. */
+  estimate?(where: Condition | null): Promise<Estimate>;
+  /**
+   * Groups of rows and their measures, made in the store without fetching rows; exact but for floats. Needs
+   * `capabilities.statistics`. Fails with statistics-unavailable where the server does not do it, or not these.
+   */
   statistics?(query: StatisticsQuery): Promise<StatisticsGroup[]>;
   /** Keys of the rows that hold for a condition (D2). */
   keysWhere(where: Condition, limit: number): Promise<Key[]>;

@@ -6,6 +6,8 @@ export interface StoreFigures {
   breaker: BreakerState | null;
   /** Attempts after a first one. */
   retries: number;
+  /** Rows that were read for statistics that the store could not make. */
+  folded: number;
 }
 
 export interface Figure {
@@ -24,6 +26,7 @@ export type StoreOperation = 'read' | 'write';
 export class StoreCounter {
   readonly requests = new Map<string, Figure>();
   retries = 0;
+  folded = 0;
 
   add(operation: StoreOperation, result: string, time: number): void {
     const name = `${operation} ${result}`;

@@ -50,6 +50,7 @@ export class ResilientStore implements Store {
     return {
       requests: this.#counter.requests,
       retries: this.#counter.retries,
+      folded: this.#counter.folded,
       breaker: stateOf(this.#breaker),
     };
   }
@@ -75,6 +76,10 @@ export class ResilientStore implements Store {
 
   async write<T>(work: () => Promise<T>): Promise<T> {
     return await this.#guarded('write', work);
+  }
+
+  noteFolded(rows: number): void {
+    this.#counter.folded += rows;
   }
 
   async repeat<T>(write: () => Promise<T>, inTime: () => boolean): Promise<T> {
@@ -121,6 +126,7 @@ const METHODS: Readonly<Record<Method, StoreOperation | 'bulk' | 'as-is'>> = {
   scan: 'read',
   scanKeys: 'read',
   count: 'read',
+  estimate: 'read',
   statistics: 'read',
   keysWhere: 'read',
   highestKey: 'read',

@@ -599,6 +599,25 @@ export const WRONG_FILES: readonly WrongFile[] = [
     suggestion: '"revenue"',
   },
   {
+    name: 'statistics of an API that makes none',
+    text: BASE_FILE.replace('kind: supabase', 'kind: http')
+      .replace('    key: ${SUPABASE_SERVICE_ROLE_KEY}\n', '')
+      .replace('filters: [email', 'statistics: [revenue]\n      filters: [email'),
+    at: [34, 7],
+    found: '"statistics" with the legacy store "erp-legacy", whose API is declared to make none',
+    expected: '"statistics" in the api of that store, or "statisticsFromRows: true" beside it',
+  },
+  {
+    name: 'statistics of a field that legacy holds in another form',
+    edit: [
+      '      types: { revenue: decimal }\n    query:',
+      '      custom: [{ module: base-file.ts, fields: [notes], columns: { note: text } }]\n    query:\n      statistics: [notes]',
+    ],
+    at: [35, 20],
+    found: '"notes", which legacy holds in another form',
+    expected: 'a field that legacy has a column for',
+  },
+  {
     name: 'a mode that there is not, near one that there is',
     edit: ['mode: shadow', 'mode: merge'],
     at: [49, 11],

@@ -31,6 +31,7 @@ export function statisticsClaims(claim: Claim): void {
       groupBy: [{ field: 'at', by: 'day' }],
       measures: [{ field: 'at', sum: false, range: true }],
     },
+    'by exact numbers': { groupBy: [{ field: 'amount', by: 'value' }], measures: [] },
     'by two': {
       groupBy: [
         { field: 'name', by: 'value' },
@@ -57,6 +58,16 @@ export function statisticsClaims(claim: Claim): void {
       }
     });
   }
+
+  claim('an estimate says whether it is one, and what is counted is exact', {}, async (t, { things }) => {
+    await things.upsertMany(thingsOf(things, ROWS));
+    for (const where of [null, { field: 'name', op: 'eq', value: 'b' } as const]) {
+      const estimate = await things.estimate?.(where);
+      const count = await things.count(where ?? undefined);
+      if (!estimate || estimate.exact) t.equal(estimate?.count ?? count, count);
+      else t.ok(Number.isSafeInteger(estimate.count) && estimate.count >= 0, String(estimate.count));
+    }
+  });
 
   claim('statistics of no rows have no group, or one of nothing', capable, async (t, { things }) => {
     const measures = [{ field: 'small', sum: true, range: true }];

@@ -12,8 +12,20 @@ import { emptyInSql, TABLES, tablesInSql } from './tables.ts';
 const STYLE: RestStyle = {
   paging: 'offset',
   cut: 150,
-  filters: ['id_gt', 'id_in', 'code_in', 'small', 'small_lte', 'note_contains', 'active', 'label', 'value'],
+  filters: [
+    'id_gt',
+    'id_in',
+    'code_in',
+    'small',
+    'small_lte',
+    'note_contains',
+    'active',
+    'label',
+    'value',
+    'name',
+  ],
   sort: ['id', 'small', 'value'],
+  statistics: true,
   wrap: {
     list: (items, { total }) => ({ data: { items }, meta: { total } }),
     record: (record) => ({ data: record }),
@@ -44,6 +56,30 @@ const API: ApiSettings = {
     active: { eq: 'active' },
     label: { eq: 'label' },
     value: { eq: 'value' },
+    name: { eq: 'name' },
+  },
+  statistics: {
+    path: '/contract_things/stats',
+    filters: { name: { eq: 'name' } },
+    groups: {
+      parameter: 'by',
+      value: '{column}',
+      day: '{column}:day',
+      columns: ['name', 'active', 'amount'],
+      days: ['at'],
+    },
+    measures: {
+      sum: { parameter: 'sum', columns: ['small', 'amount'], answer: 'sum.{column}' },
+      min: { parameter: 'min', columns: ['small', 'amount', 'at'], answer: 'min.{column}' },
+      max: { parameter: 'max', columns: ['small', 'amount', 'at'], answer: 'max.{column}' },
+    },
+    answers: {
+      list: 'data',
+      count: 'n',
+      values: 'there.{column}',
+      group: '{column}',
+      day: 'day_of_{column}',
+    },
   },
   sort: {
     parameter: 'sort',

@@ -77,6 +77,13 @@ t.test(
       /"status" is not a filter of clients; filters: label, email/,
     );
     t.equal((await get('/v1/clients?limit=1')).body.pagination.nextCursor === null, false);
+    const about = await get('/v1/clients?limit=1&total=estimate');
+    const { total, totalIsEstimate } = about.body.pagination;
+    t.equal(totalIsEstimate, true, 'PostgREST does not tell whether it has counted');
+    t.ok(Number.isSafeInteger(total) && total >= 2, `${total}: no less than were seen`);
+    t.equal(about.headers.get('x-total-count'), String(total));
+    t.equal(about.headers.get('x-total-count-kind'), 'estimate');
+    t.equal((await get('/v1/clients?limit=1&total=true')).headers.get('x-total-count-kind'), null);
     const gone = await send(gateway.url, 'DELETE', `/v1/clients/${id}`);
     t.same(gone.body.data, { id });
     t.equal((await get(`/api/clients/${id}`)).status, 404);

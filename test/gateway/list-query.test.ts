@@ -67,6 +67,8 @@ t.test('pages by offset, by number and by limit', (t) => {
   t.match(read({ pageSize: '10', page: '3' }), { query: { limit: 11, offset: 20 }, offset: 20 });
   t.equal(read({ offset: '0', total: 'false' }).query.total, false);
   t.equal(read({ total: 'true' }).query.total, true);
+  t.equal(read({ total: 'estimate', offset: '0' }).query.total, 'estimate');
+  t.match(problemsOf({ total: 'about' }), [/total is "about"; it must be true, false or estimate/]);
   t.end();
 });
 

@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import { BanyanError, isBanyanError } from '../../src/domain/errors.ts';
 import { readValue } from '../../src/domain/json-values.ts';
 import type { Condition, Operator, SortBy } from '../../src/domain/query.ts';
+import type { Grouping, MeasuredField } from '../../src/domain/statistics.ts';
 import { parseJson, stringifyJson, type Row, type Value } from '../../src/domain/values.ts';
 import type { Table } from '../../src/stores/contract.ts';
 
@@ -25,6 +26,8 @@ export interface RestStyle {
   wholeRecords?: boolean;
   /** Records have no ETag. */
   noTags?: boolean;
+  /** Whether `<path>/stats` answers groups, by `by`, `sum`, `min` and `max`. */
+  statistics?: boolean;
   /** A key that is sent with a new record is passed over. */
   drawsKeys?: boolean;
 }
@@ -80,6 +83,11 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
       ? send(style.noTags ? reply : reply.header('etag', tagOf(row)), style.wrap.record(row), status)
       : send(reply, { problem: { says: 'no such record' } }, 404);
 
+  if (style.statistics)
+    app.get(
+      `${path}/stats`,
+      async (request, reply) => await send(reply, await groupsOf(request, table, style)),
+    );
   app.get(path, async (request, reply) => await sendList(request, reply, table, style));
   app.get(`${path}/:key`, async (request, reply) => await sendRecord(reply, await one(request)));
   app.post(path, async (request, reply) => {
@@ -87,8 +95,7 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
     if (style.drawsKeys) delete row[table.spec.key];
     return await sendRecord(reply, await table.insert(row), 201);
   });
-  const whereOf = (request: FastifyRequest) =>
-    conditionsOf(table, style, request.query as Record<string, string>);
+  const only = (request: FastifyRequest) => whereOf(request.query as Record<string, string>, table, style);
   app.patch(`${path}/:key`, async (request, reply) => {
     if (style.wholeRecords) return await send(reply, {}, 405);
     const patch = async () =>
@@ -97,7 +104,7 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
         await table.update(
           keyOf(request),
           style.wrap.body(request.body as Value),
-          whereOf(request) ?? undefined,
+          only(request) ?? undefined,
         ),
       );
     return request.headers['if-match'] === undefined ? await patch() : await asRead(request, reply, patch);
@@ -122,13 +129,13 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
       const whole = style.wrap.body(request.body as Value);
       return await sendRecord(
         reply,
-        await table.update(keyOf(request), whole, whereOf(request) ?? undefined),
+        await table.update(keyOf(request), whole, only(request) ?? undefined),
       );
     }),
   );
   app.delete(`${path}/:key`, async (request, reply) => {
     const remove = async () =>
-      (await table.remove(keyOf(request), whereOf(request) ?? undefined))
+      (await table.remove(keyOf(request), only(request) ?? undefined))
         ? await reply.code(204).send()
         : await sendRecord(reply, null);
     return request.headers['if-match'] === undefined ? await remove() : await asRead(request, reply, remove);
@@ -147,7 +154,7 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, table: Tab
   const size = Math.min(Number(query.limit ?? style.cut), style.cut);
   const offset = offsetOf(query, size, style.paging);
   const { rows, total } = await table.list({
-    where: conditionsOf(table, style, query),
+    where: whereOf(query, table, style),
     sort: sortOf(table, query.sort),
     limit: size,
     offset,
@@ -161,11 +168,39 @@ async function sendList(request: FastifyRequest, reply: FastifyReply, table: Tab
     .send(stringifyJson(style.wrap.list(rows, { total: total ?? 0, next })));
 }
 
-function conditionsOf(table: Table, style: RestStyle, query: Record<string, string>): Condition | null {
-  const parts = style.filters.flatMap((name) =>
+function whereOf(query: Record<string, string>, table: Table, { filters }: RestStyle): Condition | null {
+  const parts = filters.flatMap((name) =>
     query[name] === undefined ? [] : [conditionOf(table, name, query[name])],
   );
-  return parts.length > 0 ? { and: parts } : null;
+  return parts.length ? { and: parts } : null;
+}
+
+/** `{ n, status, day_of_at, there: { amount }, sum: { amount }, … }`; a group that is the only one stands by itself. */
+async function groupsOf(request: FastifyRequest, table: Table, style: RestStyle): Promise<Value> {
+  const query = request.query as Record<string, string>;
+  const named = (name: string) => (query[name] ?? '').split(',').filter((part) => part !== '');
+  const groupBy = named('by').map((part): Grouping => {
+    const day = /^(.*):day$/.exec(part)?.[1];
+    return { field: day ?? part, by: day ? 'day' : 'value' };
+  });
+  const fields = [...new Set(['sum', 'min', 'max'].flatMap(named))];
+  const measures = fields.map((field) => ({
+    field,
+    sum: named('sum').includes(field),
+    range: [...named('min'), ...named('max')].includes(field),
+  }));
+  const found = await table.statistics?.({ where: whereOf(query, table, style), groupBy, measures });
+  const groups = (found ?? []).map((group): Value => {
+    const each = (of: keyof MeasuredField) =>
+      Object.fromEntries(measures.map(({ field }, index) => [field, group.measures[index]?.[of] ?? null]));
+    const values = groupBy.map(({ field, by }, index): [string, Value] => [
+      by === 'day' ? `day_of_${field}` : field,
+      group.group[index] ?? null,
+    ]);
+    const measured = { there: each('count'), sum: each('sum'), min: each('min'), max: each('max') };
+    return { n: group.count, ...Object.fromEntries(values), ...measured };
+  });
+  return { data: groupBy.length === 0 ? (groups[0] ?? null) : groups };
 }
 
 function offsetOf(query: Record<string, string>, size: number, paging: RestStyle['paging']): number {

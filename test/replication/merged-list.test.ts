@@ -243,6 +243,7 @@ t.test('totals are exact at any moment while the mover is under way', async (t) 
   const model = new Model(random);
   await fill(model, random, 40);
   for (let step = 0; step < 12; step += 1) await model.step();
+  t.equal((await list({ limit: 1, total: 'estimate' })).totalIsEstimate, true, "legacy's share is one");
   const small = {
     ...companies,
     settings: { ...companies.settings, backfill: { start: 'manual', chunk: 3 } },
@@ -267,6 +268,8 @@ t.test('totals are exact at any moment while the mover is under way', async (t) 
   t.same([[...totals], [...reds]], [[expected], [red]], `${looks} looks`);
   for (let step = 0; step < 12; step += 1) await model.step();
   t.equal((await list({ limit: 1, total: true })).total, model.records.size, 'and after it');
+  const { total, totalIsEstimate } = await list({ limit: 1, total: 'estimate' });
+  t.same([total, totalIsEstimate], [model.records.size, false], 'where new has all it is counted in no time');
 });
 
 t.test('a twin whose version in new does not match the filter is hidden all the same', async (t) => {

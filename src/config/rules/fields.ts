@@ -86,7 +86,8 @@ export function* queriesFitTheMapping(draft: Draft): Iterable<Finding> {
   }
 }
 
-function fieldsHeldApart({ custom, rest, split }: Partly<FieldsInFile>): string[] {
+/** Fields that legacy holds only together with others, or in a table of their own on the new side. */
+export function fieldsHeldApart({ custom, rest, split }: Partly<FieldsInFile>): string[] {
   const named = (custom ?? []).flatMap((group) => group?.fields ?? []);
   return [...named, rest, ...Object.keys(split ?? {})].filter((field) => field !== undefined);
 }

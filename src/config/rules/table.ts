@@ -8,6 +8,7 @@ import * as paths from './paths.ts';
 import * as query from './query.ts';
 import type { Rule } from './rule.ts';
 import * as secrets from './secrets.ts';
+import * as statistics from './statistics.ts';
 import * as stores from './stores.ts';
 import * as times from './times.ts';
 
@@ -49,6 +50,7 @@ export const RULES: readonly Rule[] = [
   query.pageSizeIsWithinMaximum,
   query.defaultSortIsSortable,
   query.listsNameOnce,
+  statistics.statisticsCanBeMade,
   operations.operationResourcesAreKnown,
   operations.operationModulesExist,
   operations.operationSidesAreClear,

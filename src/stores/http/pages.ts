@@ -89,6 +89,14 @@ export class Lists {
     return { documents: documents.slice(offset - jump, wanted), total: page.total };
   }
 
+  /** Number of all that match, told by a page that is as small as can be. */
+  async total(parameters: Parameters, until: number): Promise<number> {
+    const { paging } = this.#api;
+    const first = { seen: 0, pages: 0, cursor: null };
+    const reply = await this.#request([...PAGINGS[paging.by].ask(paging, first, 1), ...parameters], until);
+    return this.#page(reply).total ?? 0;
+  }
+
   async #request(parameters: Parameters, until: number): Promise<Reply> {
     const query = new URLSearchParams(parameters).toString();
     const path = query === '' ? this.#path : `${this.#path}?${query}`;

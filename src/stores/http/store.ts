@@ -39,6 +39,8 @@ export class HttpStore implements Store {
       // An API that heeds If-Match cannot be told from one that ignores it, so that it has to be declared.
       conditionalWrites: apis.every(({ conditions }) => conditions !== null),
       compositeKeys: false,
+      // As far as the API is declared to: a total, or an endpoint of its own.
+      statistics: true,
     };
   }
 

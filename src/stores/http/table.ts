@@ -4,6 +4,7 @@ import { columnsOf } from '../../domain/documents.ts';
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { predicate, rowOrder, type Columns } from '../../domain/evaluate.ts';
 import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { Table, TableSpec } from '../contract.ts';
@@ -13,6 +14,7 @@ import { Details, type Only } from './details.ts';
 import type { Asked } from './errors.ts';
 import { KeyList } from './key-list.ts';
 import { Lists } from './pages.ts';
+import { ApiStatisticsQuery, undeclared } from './statistics.ts';
 
 /** Requests of one call that are under way together, so that one big call leaves slots for others. */
 const TOGETHER = 6;
@@ -95,6 +97,21 @@ export class HttpTable implements Table {
     predicate(where, this.#columns);
     const { parameters, rest } = splitCondition(where ?? null, this.#knownIn(collation).filters);
     return await this.#count(parameters, rest);
+  }
+
+  /** By the endpoint that is declared for them; a number of records alone is the total of a list, where it has one. */
+  async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {
+    predicate(query.where, this.#columns);
+    const { statistics, filters } = this.#api;
+    const isCount = query.groupBy.length === 0 && query.measures.length === 0;
+    const { parameters, rest } = splitCondition(query.where, filters);
+    if (isCount && !rest && this.#lists.hasTotal)
+      return [{ group: [], count: await this.#count(parameters, null), measures: [] }];
+    if (!statistics) throw undeclared(this.#reads, 'more than the total of a list that it filters itself');
+    const asked = new ApiStatisticsQuery(query, statistics, this.#columns, this.#reads);
+    const search = new URLSearchParams(asked.parameters).toString();
+    const path = search === '' ? statistics.path : `${statistics.path}?${search}`;
+    return asked.read(await this.#channel.ask({ method: 'GET', path }, this.#reads, this.#channel.until()));
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {
@@ -233,10 +250,7 @@ export class HttpTable implements Table {
 
   async #count(parameters: Parameters, rest: Condition | null): Promise<number> {
     let count = 0;
-    if (!rest && this.#lists.hasTotal) {
-      const page = await this.#lists.range(parameters, { offset: 0, limit: 1 }, this.#channel.until());
-      return page.total ?? 0;
-    }
+    if (!rest && this.#lists.hasTotal) return await this.#lists.total(parameters, this.#channel.until());
     await this.#eachRow(parameters, rest, () => ++count > 0);
     return count;
   }

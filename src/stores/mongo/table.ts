@@ -1,6 +1,6 @@
 import { ObjectId, type AnyBulkWriteOperation, type Collection, type Document } from 'mongodb';
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
-import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { Condition, Estimate, ListQuery } from '../../domain/query.ts';
 import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
@@ -104,6 +104,15 @@ export class MongoTable implements Table {
     const filter = filterOf(where, this.#documents.columns);
     if (filter === null) return 0;
     return await this.#channel.read(this.#title, (within) => this.#collection.countDocuments(filter, within));
+  }
+
+  /** The server knows the size of a whole collection; of a part of it nobody does before it is counted. */
+  async estimate(where: Condition | null): Promise<Estimate> {
+    if (where) return { count: await this.count(where), exact: true };
+    const count = await this.#channel.read(this.#title, (within) =>
+      this.#collection.estimatedDocumentCount(within),
+    );
+    return { count, exact: false };
   }
 
   async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {

@@ -1,6 +1,7 @@
 import type { ChildTable, ColumnSpec, ValueType } from '../../domain/model.ts';
-import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { Condition, Estimate, ListQuery } from '../../domain/query.ts';
 import type { Database, Sql } from '../../domain/sql.ts';
+import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import {
   canonicalTimestamp,
   exactNumber,
@@ -66,6 +67,14 @@ export class FamilyTable implements Table {
 
   async count(where?: Condition, collation?: string): Promise<number> {
     return await this.#parents.count(where, collation);
+  }
+
+  async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {
+    return await this.#parents.statistics(query);
+  }
+
+  async estimate(where: Condition | null): Promise<Estimate> {
+    return await this.#parents.estimate(where);
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {

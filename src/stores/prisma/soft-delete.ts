@@ -1,6 +1,6 @@
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
 import { keyOf } from '../../domain/keys.ts';
-import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { Condition, Estimate, ListQuery } from '../../domain/query.ts';
 import type { Database, Sql } from '../../domain/sql.ts';
 import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
@@ -74,6 +74,13 @@ export class SoftDeleteTable implements Table {
 
   count(where?: Condition, collation?: string): Promise<number> {
     return this.#table.count(this.#and(where), collation);
+  }
+
+  async estimate(where: Condition | null): Promise<Estimate> {
+    const present = this.#and(where);
+    return (
+      (await this.#table.estimate?.(present)) ?? { count: await this.#table.count(present), exact: true }
+    );
   }
 
   async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {

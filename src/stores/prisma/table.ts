@@ -1,12 +1,13 @@
 import { isBanyanError } from '../../domain/errors.ts';
 import { splitKey } from '../../domain/keys.ts';
 import type { ColumnSpec, KeyType } from '../../domain/model.ts';
-import type { Condition, ListQuery } from '../../domain/query.ts';
+import type { Condition, Estimate, ListQuery } from '../../domain/query.ts';
 import type { Sql } from '../../domain/sql.ts';
 import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import { arrayLiteral } from '../../postgres/arrays.ts';
+import { estimateRows } from '../../postgres/estimate.ts';
 import type { ActualTable, InsertManyOptions, InsertOutcome, Table, TableSpec } from '../contract.ts';
 import { upsertParameters, upsertText } from './bulk.ts';
 import { childrenOf } from './children.ts';
@@ -117,6 +118,12 @@ export class PrismaTable implements Table {
     const text = `SELECT count(*) AS total FROM ${this.#shape.table}${parts.where(where)}`;
     const { rows } = await this.#sql.query<{ total: number }>(text, parts.parameters);
     return rows[0]?.total ?? 0;
+  }
+
+  async estimate(where: Condition | null): Promise<Estimate> {
+    const parts = this.#parts();
+    const select = `SELECT 1 FROM ${this.#shape.table}${parts.where(where)}`;
+    return await estimateRows(this.#sql, select, parts.parameters);
   }
 
   async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {

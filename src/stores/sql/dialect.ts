@@ -1,6 +1,7 @@
 import { sql, type CompiledQuery, type Expression, type RawBuilder, type SqlBool } from 'kysely';
 import { BanyanError } from '../../domain/errors.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
+import type { Estimate } from '../../domain/query.ts';
 import type { Row, Value } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { ActualTable, Capabilities, InsertManyOptions, InsertOutcome, TableSpec } from '../contract.ts';
@@ -23,6 +24,8 @@ export interface Engine {
   dialect(spec: TableSpec): Promise<Dialect>;
   describe(spec: TableSpec): Promise<ActualTable | null>;
   run(query: CompiledQuery): Promise<Answer>;
+  /** About how many rows a query has. Left out where only counting tells. */
+  estimate?(query: CompiledQuery): Promise<Estimate>;
   ping(): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,8 +1,7 @@
 import { sql, type CompiledQuery } from 'kysely';
+import { JoinedGroups } from '../../domain/joined-groups.ts';
 import {
   addNumbers,
-  extreme,
-  groupKey,
   type MeasuredField,
   type StatisticsGroup,
   type StatisticsQuery,
@@ -41,13 +40,13 @@ export function readStatistics(
   { groupBy, measures }: StatisticsQuery,
   rows: Answer['rows'],
 ): StatisticsGroup[] {
-  const found = new Map<string, StatisticsGroup>();
+  const joined = new JoinedGroups({ measures }, (field) => dialect.column(field, 'invalid-query').type);
   for (const row of rows) {
     const group = groupBy.map(({ field, by }, index): Value => {
       const cell = row[`g${index}`] ?? null;
       return by === 'day' ? (cell as Value) : dialect.value(dialect.column(field, 'invalid-query'), cell);
     });
-    const read = {
+    joined.add({
       group,
       count: Number(row.n),
       measures: measures.map(({ field }, index): MeasuredField => {
@@ -60,32 +59,7 @@ export function readStatistics(
           max: dialect.value(column, row[`max${index}`] ?? null),
         };
       }),
-    };
-    const key = groupKey(group);
-    const same = found.get(key);
-    found.set(key, same ? joined(dialect, measures, same, read) : read);
+    });
   }
-  return [...found.values()];
-}
-
-function joined(
-  dialect: Dialect,
-  measures: StatisticsQuery['measures'],
-  one: StatisticsGroup,
-  other: StatisticsGroup,
-): StatisticsGroup {
-  return {
-    group: one.group,
-    count: one.count + other.count,
-    measures: measures.map(({ field }, index) => {
-      const { type } = dialect.column(field, 'invalid-query');
-      const [a, b] = [one.measures[index] as MeasuredField, other.measures[index] as MeasuredField];
-      return {
-        count: a.count + b.count,
-        sum: addNumbers(a.sum, b.sum),
-        min: extreme(type, -1, a.min, b.min),
-        max: extreme(type, 1, a.max, b.max),
-      };
-    }),
-  };
+  return joined.groups;
 }

@@ -21,12 +21,15 @@ export class SqlTable implements Table {
   readonly #engine: Engine;
   #dialect: Promise<Dialect> | null = null;
   readonly insertMany?: Table['insertMany'];
+  readonly estimate?: Table['estimate'];
 
   constructor(spec: TableSpec, engine: Engine) {
     this.spec = spec;
     this.#engine = engine;
     // A database without such a statement gets rows one by one, by whoever has them.
     if (engine.capabilities.atomicInserts) this.insertMany = async (...of) => await this.#insertMany(...of);
+    const ask = engine.estimate?.bind(engine);
+    if (ask) this.estimate = async (where) => await this.#on((dialect) => ask(matching(dialect, where)));
   }
 
   describe(): Promise<ActualTable | null> {
@@ -221,6 +224,11 @@ export class SqlTable implements Table {
       throw error;
     }
   }
+}
+
+function matching(dialect: Dialect, where: Condition | null): CompiledQuery {
+  const rows = dialect.builder.selectFrom(dialect.spec.name).select(sql`1`.as('one'));
+  return (where ? rows.where(conditionOf(dialect, where)) : rows).compile();
 }
 
 type Selection = SelectQueryBuilder<Tables, string, unknown>;

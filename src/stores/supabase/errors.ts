@@ -18,6 +18,7 @@ const POSTGREST: readonly [code: string, kind: Kind][] = [
   ['PGRST003', 'store-overloaded'], // its pool gave no connection in time
   ['PGRST0', 'store-unreachable'], // it has no connection to its database
   ['PGRST103', 'invalid-query'], // an offset beyond the end
+  ['PGRST123', 'statistics-unavailable'], // its aggregates are off, as they are unless somebody wants them
   ['PGRST3', 'store-refused'], // the JWT
   ['PGRST', 'store-answer'],
 ];
@@ -38,6 +39,8 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   'store-overloaded': 'has no capacity for the request; nothing was changed',
   'store-refused': 'refuses the gateway: check its key and the grants of its role',
   'store-answer': 'does not understand the request; compare the mapping with its tables',
+  'statistics-unavailable':
+    "makes no statistics while its aggregates are off. Its owner turns them on with: ALTER ROLE authenticator SET pgrst.db_aggregates_enabled = 'true'; NOTIFY pgrst, 'reload config';",
   'outcome-unknown': 'did not answer the write; it may or may not have been done',
 };
 

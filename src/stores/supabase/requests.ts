@@ -60,6 +60,18 @@ export class Requests {
     return { rows, count };
   }
 
+  /** Rows that the server makes of many, as it answers them; days and moments are in UTC. */
+  async aggregate(
+    build: (from: Builder) => Query,
+    filter: NonNullable<Filter>,
+  ): Promise<{ rows: Native[]; isWhole: boolean }> {
+    const inUtc = (from: Builder) => build(from).setHeader('Prefer', 'timezone=UTC');
+    const { data } = await this.#ask(inUtc, filter, this.reads, null, this.until());
+    const rows = data ?? [];
+    this.#largest.saw(rows.length);
+    return { rows, isWhole: this.#largest.isWhole(rows.length) };
+  }
+
   /** The rows written, where `build` asks for them. `body` is sent exactly: JSON.stringify would round its numbers. */
   async write(
     build: (from: Builder) => Query,

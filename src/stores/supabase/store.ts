@@ -4,6 +4,7 @@ import type { Capabilities, Store, StoreNotice, Table, TableSpec } from '../cont
 import { Channel } from './channel.ts';
 import { readOpenApi } from './description.ts';
 import { Largest } from './requests.ts';
+import { Refusal } from './statistics.ts';
 import { SupabaseTable } from './table.ts';
 
 /**
@@ -17,6 +18,7 @@ export class SupabaseStore implements Store {
   readonly capabilities: Capabilities;
   readonly #channel: Channel;
   readonly #largest = new Largest();
+  readonly #refusal = new Refusal();
 
   constructor(name: string, settings: SupabaseStoreSettings, notice: StoreNotice) {
     this.name = name;
@@ -36,12 +38,14 @@ export class SupabaseStore implements Store {
       textOrder: collation,
       conditionalWrites: true,
       compositeKeys: false,
+      // Where the server has its aggregates on: nobody knows before it is asked.
+      statistics: true,
     };
     this.#channel = new Channel(name, settings, notice);
   }
 
   table(spec: TableSpec): Table {
-    return new SupabaseTable(this.name, spec, this.#channel, this.#largest);
+    return new SupabaseTable(this.name, spec, this.#channel, this.#largest, this.#refusal);
   }
 
   async ping(): Promise<void> {

@@ -1,7 +1,8 @@
 import pLimit from 'p-limit';
 import { BanyanError } from '../../domain/errors.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
-import { afterRow, type Condition, type ListQuery, type SortBy } from '../../domain/query.ts';
+import { afterRow, type Condition, type Estimate, type ListQuery, type SortBy } from '../../domain/query.ts';
+import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { ActualTable, Table, TableSpec } from '../contract.ts';
@@ -10,6 +11,7 @@ import { filterOf, keyList, type Filter } from './conditions.ts';
 import { describedTable, probedTable, readOpenApi } from './description.ts';
 import { nonsense } from './errors.ts';
 import { Requests, type Builder, type Largest, type Query } from './requests.ts';
+import { Aggregates, Refusal, type AskGroups } from './statistics.ts';
 import { columnName, keyText, nativeRow, selectList } from './values.ts';
 
 /** Keys in one URL: 150 UUIDs are 6 kB, and servers refuse more than 16 kB of headers. */
@@ -25,6 +27,7 @@ export class SupabaseTable implements Table {
   readonly spec: TableSpec;
   readonly #channel: Channel;
   readonly #largest: Largest;
+  readonly #refusal: Refusal;
   readonly #requests: Requests;
   readonly #columns: ReadonlyMap<string, ColumnSpec>;
   /** The `select` of whole rows, and of keys. */
@@ -33,8 +36,15 @@ export class SupabaseTable implements Table {
   readonly #byKey: readonly SortBy[];
   readonly #key: ColumnSpec;
 
-  constructor(store: string, spec: TableSpec, channel: Channel, largest: Largest) {
+  constructor(
+    store: string,
+    spec: TableSpec,
+    channel: Channel,
+    largest: Largest,
+    refusal: Refusal = new Refusal(),
+  ) {
     this.spec = spec;
+    this.#refusal = refusal;
     this.#channel = channel;
     this.#largest = largest;
     this.#requests = new Requests(store, spec, channel, largest);
@@ -138,9 +148,26 @@ export class SupabaseTable implements Table {
   async count(where?: Condition): Promise<number> {
     const filter = filterOf(where ?? null, this.#columns);
     if (!filter) return 0;
+    return await this.#count(filter, 'exact');
+  }
+
+  /** Exact below the server's `max_rows`, and not told apart from what its planner thinks beyond it. */
+  async estimate(where: Condition | null): Promise<Estimate> {
+    const filter = filterOf(where, this.#columns);
+    if (!filter) return { count: 0, exact: true };
+    return { count: await this.#count(filter, 'estimated'), exact: false };
+  }
+
+  async #count(filter: NonNullable<Filter>, count: 'exact' | 'estimated'): Promise<number> {
     // One row and not a HEAD request: an error then has a body that says what is wrong.
-    const select = (from: Builder) => from.select(columnName(this.spec.key), { count: 'exact' }).limit(1);
+    const select = (from: Builder) => from.select(columnName(this.spec.key), { count }).limit(1);
     return this.#exact((await this.#requests.read(select, filter)).count);
+  }
+
+  async statistics(query: StatisticsQuery): Promise<StatisticsGroup[]> {
+    const ask: AskGroups = (build, filter) =>
+      this.#refusal.unless(() => this.#requests.aggregate(build, filter));
+    return await new Aggregates(query, this.#columns, ask).read();
   }
 
   async keysWhere(where: Condition, limit: number): Promise<Key[]> {
@@ -230,7 +257,7 @@ export class SupabaseTable implements Table {
 
   #exact(count: number | null): number {
     if (count !== null && Number.isSafeInteger(count)) return count;
-    throw nonsense('no exact count in the answer', this.#requests.reads);
+    throw nonsense('no count in the answer', this.#requests.reads);
   }
 
   #cannot(what: string): BanyanError {

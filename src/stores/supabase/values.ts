@@ -53,9 +53,11 @@ export function columnName(name: string): string {
 
 /** The `select` of a whole row, with the casts that keep every value exact. */
 export function selectList(columns: readonly ColumnSpec[]): string {
-  const item = ({ name, type, list }: ColumnSpec) =>
-    columnName(name) + (list || CODECS[type].asText ? '::text' : '');
-  return columns.map(item).join(',');
+  return columns.map(selectItem).join(',');
+}
+
+export function selectItem({ name, type, list }: ColumnSpec): string {
+  return columnName(name) + (list || CODECS[type].asText ? '::text' : '');
 }
 
 /** Reads one column of an answered row. */
@@ -66,6 +68,11 @@ export function columnReader({ type, list }: ColumnSpec): ColumnReader {
   // Every list is asked for as array text: it tells NULL from "NULL" and keeps elements exact.
   const read = list ? (native: unknown) => parseArray(string(native), codec.readText) as Value : codec.read;
   return (native) => (native === null || native === undefined ? null : read(native));
+}
+
+/** Reads what was asked for as `::text`. */
+export function textReader(type: ValueType): ColumnReader {
+  return (native) => (native === null || native === undefined ? null : CODECS[type].readText(string(native)));
 }
 
 /** Canonical values to the JSON body of a write; columns that are not of the table are refused. */

@@ -4,6 +4,7 @@ import type {
   HttpStoreSettings,
   PrismaStoreSettings,
 } from '../../../src/domain/configuration.ts';
+import type { StatisticsQuery } from '../../../src/domain/statistics.ts';
 import type { Row } from '../../../src/domain/values.ts';
 import type { ListQuery } from '../../../src/domain/query.ts';
 import type { Table } from '../../../src/stores/contract.ts';
@@ -33,6 +34,7 @@ const POOR: ApiSettings = {
   conditions: null,
   filters: {},
   sort: null,
+  statistics: null,
   errors: { message: 'problem.says', field: 'problem.about', statuses: {} },
 };
 /** Another one: cursors in links, the total in a header. */
@@ -189,6 +191,48 @@ t.test(
     t.equal((await counters.scan(null, 100)).length, 40, 'a scan reads all of it');
   },
 );
+
+t.test('statistics are a total, or what the endpoint is declared to know; the rest is refused', async (t) => {
+  const stats = { sum: null, min: null, max: null } as const;
+  const endpoint: ApiSettings['statistics'] = {
+    path: '/contract_counters/stats',
+    filters: {},
+    groups: { parameter: 'by', value: '{column}', day: '{column}:day', columns: ['value'], days: [] },
+    measures: { ...stats, sum: { parameter: 'sum', columns: ['value'], answer: 'sum.{column}' } },
+    answers: { list: 'data', count: 'n', values: null, group: '{column}', day: '{column}' },
+  };
+  const style = { ...CURSOR_STYLE, statistics: true };
+  const plain = await start(t, CURSOR_STYLE, CURSOR);
+  const { counters, server } = await start(t, style, { ...CURSOR, statistics: endpoint });
+  for (const table of [plain.counters, counters]) await table.upsertMany(countersOf(mixed(45)));
+  plain.server.requests.length = server.requests.length = 0;
+  const everything = { where: null, groupBy: [], measures: [] } as const;
+  t.same(await plain.counters.statistics?.(everything), [{ group: [], count: 45, measures: [] }]);
+  t.same(plain.server.requests, ['GET /contract_counters?limit=1'], 'one record for the total');
+  const groupBy = [{ field: 'value', by: 'value' }] as const;
+  const measures = [{ field: 'value', sum: true, range: false }];
+  const groups = (await counters.statistics?.({ where: null, groupBy, measures })) ?? [];
+  t.equal(groups.length, 7);
+  t.same(
+    groups.find(({ group }) => group[0] === 3),
+    { group: [3], count: 6, measures: [{ count: 6, sum: 18, min: null, max: null }] },
+  );
+  t.same(server.requests, ['GET /contract_counters/stats?by=value&sum=value']);
+  const refused = async (query: Partial<StatisticsQuery>, of = counters) =>
+    (
+      await failsWith(
+        t,
+        'statistics-unavailable',
+        of.statistics?.({ ...everything, ...query }) as Promise<unknown>,
+      )
+    ).message;
+  t.match(await refused({ groupBy }, plain.counters), /see "statistics" of the store's api/);
+  t.match(await refused({ groupBy: [{ field: 'label', by: 'value' }] }), /groups by "label"/);
+  t.match(await refused({ measures: [{ field: 'value', sum: false, range: true }] }), /the min of "value"/);
+  t.match(await refused({ where: { field: 'value', op: 'eq', value: 3 } }), /conditions \("filters"\)/);
+  t.match(await refused({ measures: [{ field: 'label', sum: false, range: false }] }), /"answers.values"/);
+  t.equal(server.requests.length, 1, 'and nothing was asked for what is refused');
+});
 
 t.test(
   'an API that draws its keys itself: the key comes with its answer, and no other can be made',

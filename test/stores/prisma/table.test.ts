@@ -38,6 +38,31 @@ t.test('a row that is already as given is not written again by an upsert', async
 });
 
 t.test(
+  'a long table is not counted for an estimate, with and without a condition; a short one is',
+  async (t) => {
+    const { store, outside } = openPlace(t, (await createDatabase(t)).url);
+    await outside.query('CREATE TABLE things (id int PRIMARY KEY, name text)');
+    const table = store.table(spec('things', 'int', column('name')));
+    const fill = (from: number, to: number) =>
+      outside.query(
+        `INSERT INTO things SELECT n, CASE WHEN n % 4 = 0 THEN 'a' ELSE 'b' END FROM generate_series(${from}, ${to}) n; ANALYZE things`,
+      );
+    const where = { field: 'name', op: 'eq', value: 'a' } as const;
+    await fill(1, 1_000);
+    t.same(await table.estimate?.(null), { count: 1_000, exact: true });
+    t.same(await table.estimate?.(where), { count: 250, exact: true });
+    await fill(1_001, 80_000);
+    for (const [asked, about] of [
+      [null, 80_000],
+      [where, 20_000],
+    ] as const) {
+      const { count = 0, exact } = (await table.estimate?.(asked)) ?? {};
+      t.ok(exact === false && count > about * 0.9 && count < about * 1.1, `${count} of ${about}`);
+    }
+  },
+);
+
+t.test(
   'an upsert refuses a text that is too long instead of cutting it, and then writes no row at all',
   async (t) => {
     const { store, outside } = openPlace(t, (await createDatabase(t)).url);

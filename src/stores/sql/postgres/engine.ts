@@ -1,8 +1,10 @@
 import type { CompiledQuery } from 'kysely';
 import type { SqlStoreSettings } from '../../../domain/configuration.ts';
 import { BanyanError } from '../../../domain/errors.ts';
+import type { Estimate } from '../../../domain/query.ts';
 import { describeTable, writableColumns } from '../../../postgres/catalog.ts';
 import { openDatabase, type PostgresDatabase } from '../../../postgres/database.ts';
+import { estimateRows } from '../../../postgres/estimate.ts';
 import type { ActualTable, Capabilities, StoreNotice, TableSpec } from '../../contract.ts';
 import { FILTER_OPERATORS } from '../conditions.ts';
 import type { Answer, Engine } from '../dialect.ts';
@@ -56,6 +58,10 @@ export class PostgresEngine implements Engine {
   async run({ sql, parameters }: CompiledQuery): Promise<Answer> {
     const { rows, rowCount } = await this.#database.query(sql, parameters);
     return { rows, changed: rowCount };
+  }
+
+  async estimate({ sql, parameters }: CompiledQuery): Promise<Estimate> {
+    return await estimateRows(this.#database, sql, parameters);
   }
 
   async ping(): Promise<void> {
