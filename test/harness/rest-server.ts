@@ -127,10 +127,7 @@ function serve(app: FastifyInstance, table: Table, style: RestStyle): void {
   app.put(`${path}/:key`, async (request, reply) =>
     asRead(request, reply, async () => {
       const whole = style.wrap.body(request.body as Value);
-      return await sendRecord(
-        reply,
-        await table.update(keyOf(request), whole, only(request) ?? undefined),
-      );
+      return await sendRecord(reply, await table.update(keyOf(request), whole, only(request) ?? undefined));
     }),
   );
   app.delete(`${path}/:key`, async (request, reply) => {
