@@ -2,7 +2,13 @@ import type { ResourceSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { misfitsOf, misfitText } from '../domain/misfits.ts';
 import type { ReferenceSpec } from '../domain/model.ts';
-import type { Condition, ListQuery } from '../domain/query.ts';
+import {
+  stretchesAfter,
+  type Condition,
+  type ListQuery,
+  type PageStart,
+  type SortBy,
+} from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import { sameValue, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
@@ -65,12 +71,21 @@ export class RecordSide {
   }
 
   async list(query: ListQuery): Promise<{ records: PublicRecord[]; total: number | null }> {
+    const { after, ...plain } = query;
     const { rows, total } = await this.table.list({
-      ...query,
+      ...plain,
       where: query.where && this.mapping.condition(this.side, query.where),
       sort: this.mapping.sort(this.side, query.sort),
+      ...(after ? { stretches: this.stretches(query.sort, after) } : {}),
     });
     return { records: rows.map((row) => this.mapping.toRecord(this.side, row)), total };
+  }
+
+  private stretches(sort: readonly SortBy[], { values, within }: PageStart): Condition[] {
+    const mayBeNull = (field: string) => !this.mapping.isKeyField(field);
+    return stretchesAfter(sort, values, mayBeNull).map((stretch) =>
+      this.mapping.condition(this.side, within ? { and: [stretch, within] } : stretch),
+    );
   }
 
   async scan(after: Key | null, limit: number): Promise<PublicRecord[]> {
