@@ -34,6 +34,8 @@ export interface ListQuery {
   collation?: string;
   /** Where the page begins, where it is the next one of a list: `where` says it too. */
   after?: PageStart;
+  /** Then `where` as conditions without alternatives, whose records come one after the other, for stores that need such. */
+  stretches?: Condition[];
 }
 
 export interface PageStart {
@@ -74,6 +76,25 @@ export function afterRow(
   return { and: [{ field: first.field, op: first.descending ? 'lte' : 'gte', value: bound }, after] };
 }
 
+/** The same as conditions without alternatives: the records of each come before those of the next. */
+export function stretchesAfter(
+  sort: readonly SortBy[],
+  values: readonly Value[],
+  nullable: (field: string) => boolean = () => true,
+): Condition[] {
+  return sort.toReversed().flatMap((by, back) => {
+    const index = sort.length - 1 - back;
+    const beyond = beyondValue(by, values[index] ?? null, nullable(by.field));
+    if (!beyond) return [];
+    const equal = equalsBefore(sort, values, index);
+    return ('or' in beyond ? beyond.or : [beyond]).map((part) => ({ and: [...equal, part] }));
+  });
+}
+
+function equalsBefore(sort: readonly SortBy[], values: readonly Value[], index: number): Condition[] {
+  return sort.slice(0, index).map(({ field }, at) => equals(field, values[at] ?? null));
+}
+
 function alternativesAfter(
   sort: readonly SortBy[],
   values: readonly Value[],
@@ -83,7 +104,7 @@ function alternativesAfter(
   sort.forEach((by, index) => {
     const beyond = beyondValue(by, values[index] ?? null, nullable(by.field));
     if (!beyond) return;
-    const equal = sort.slice(0, index).map((earlier, at) => equals(earlier.field, values[at] ?? null));
+    const equal = equalsBefore(sort, values, index);
     alternatives.push(equal.length ? { and: [...equal, beyond] } : beyond);
   });
   return alternatives.length === 1 ? (alternatives[0] as Condition) : { or: alternatives };

@@ -93,8 +93,8 @@ class Merge {
   }
 
   /** New's page. */
-  protected async fresh(where: Condition | null, limit: number): Promise<PublicRecord[]> {
-    return await this.list('new', where, limit);
+  protected async fresh(start: Start, limit: number): Promise<PublicRecord[]> {
+    return await this.list('new', start, limit);
   }
 
   /** Where the list begins after so many records. */
@@ -106,10 +106,8 @@ class Merge {
       if (!last || passed.length < Math.min(STRIDE, left)) return END;
       left -= passed.length;
       const values = this.valuesOf(last);
-      from = {
-        where: both(start.where, this.beyond(values)),
-        after: { values, within: start.after?.within ?? start.where },
-      };
+      const within = start.after ? start.after.within : start.where;
+      from = { where: both(start.where, this.beyond(values)), after: { values, within } };
     }
     return from;
   }
@@ -117,10 +115,14 @@ class Merge {
   async page({ where, after }: Start, limit: number): Promise<PublicRecord[]> {
     if (limit === 0) return [];
     const { resource, order } = this;
-    const old = new LegacyStretch(resource, this.generation, (size, last) =>
-      this.list('legacy', last ? both(where, this.beyond(this.valuesOf(last))) : where, size),
-    );
-    const askNew = async () => await this.fresh(where, limit);
+    const within = after ? after.within : where;
+    const old = new LegacyStretch(resource, this.generation, async (size, last) => {
+      if (!last) return await this.list('legacy', { where, after }, size);
+      const values = this.valuesOf(last);
+      const beyond = both(where, this.beyond(values));
+      return await this.list('legacy', { where: beyond, after: { values, within } }, size);
+    });
+    const askNew = async () => await this.fresh({ where, after }, limit);
     const [first, before] = await Promise.all([askNew(), this.before(after), old.more(limit)]);
     let fresh = first;
     for (let size = limit; ;) {
@@ -156,6 +158,7 @@ class Merge {
         after.within,
         afterRow(back, after.values, (field) => this.mayBeNull(field)),
       ),
+      after,
       sort: back,
       limit: 1,
       offset: 0,
@@ -177,11 +180,12 @@ class Merge {
 
   private async list(
     side: 'legacy' | 'new',
-    where: Condition | null,
+    { where, after }: Start,
     limit: number,
   ): Promise<PublicRecord[]> {
     const { records } = await this.resource[side].list({
       where,
+      ...(after ? { after } : {}),
       sort: [...this.order.sort],
       limit,
       offset: 0,

@@ -2,7 +2,14 @@ import type { ResourceSettings } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { misfitsOf, misfitText } from '../domain/misfits.ts';
 import type { ReferenceSpec } from '../domain/model.ts';
-import type { Condition, Estimate, ListQuery } from '../domain/query.ts';
+import {
+  stretchesAfter,
+  type Condition,
+  type Estimate,
+  type ListQuery,
+  type PageStart,
+  type SortBy,
+} from '../domain/query.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import { sameValue, type PublicRecord, type Row, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
@@ -74,20 +81,29 @@ export class RecordSide {
   }
 
   async list(query: ListQuery): Promise<RecordPage> {
+    const { after, ...plain } = query;
     const where = query.where && this.mapping.condition(this.side, query.where);
     const guess = query.total === 'estimate' ? this.table.estimate?.(where) : undefined;
     // Awaited below; until then a failure must not count as unhandled.
     guess?.catch(() => undefined);
     const { rows, total } = await this.table.list({
-      ...query,
+      ...plain,
       where,
       sort: this.mapping.sort(this.side, query.sort),
+      ...(after ? { stretches: this.stretches(query.sort, after) } : {}),
       total: guess ? false : query.total,
     });
     const records = rows.map((row) => this.mapping.toRecord(this.side, row));
     if (!guess) return { records, total };
     const { count, exact } = await guess;
     return { records, total: count, totalIsEstimate: !exact };
+  }
+
+  private stretches(sort: readonly SortBy[], { values, within }: PageStart): Condition[] {
+    const mayBeNull = (field: string) => !this.mapping.isKeyField(field);
+    return stretchesAfter(sort, values, mayBeNull).map((stretch) =>
+      this.mapping.condition(this.side, within ? { and: [stretch, within] } : stretch),
+    );
   }
 
   async scan(after: Key | null, limit: number): Promise<PublicRecord[]> {

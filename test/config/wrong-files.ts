@@ -665,7 +665,7 @@ export const WRONG_FILES: readonly WrongFile[] = [
   {
     name: 'a collation that goes by the database it is asked in',
     edit: ['    timeout: 5s\n', '    collation: default\n    timeout: 5s\n'],
-    at: [14, 16],
+    at: [13, 16],
     found: '"default"',
     expected: 'the name of a collation',
   },

@@ -7,6 +7,23 @@ import { columnName, conditionText } from './values.ts';
 /** Parameters of a request's URL that together hold for a condition; null where no row can hold for it. */
 export type Filter = [name: string, value: string][] | null;
 
+/** What needs an escape inside quotes. */
+const QUOTING = /["\\]/;
+/** Text that not every server takes as it is outside quotes: cut at its ends, or read as a document. */
+const BENT = /^\s|\s$|^".*"$|^\{.*\}$/s;
+
+/** Whether servers read a text in quotes in different ways where conditions stand in a group. */
+function isHard(text: string): boolean {
+  const count = (one: string) => text.split(one).length;
+  return QUOTING.test(text) || count('(') !== count(')');
+}
+
+/** A comparison with a list that has this text only: quotes and their escapes are the same everywhere in lists. */
+function asElement(op: keyof typeof COMPARISONS, text: string): string {
+  if (op === 'eq' || op === 'ne') return `${op === 'eq' ? '' : 'not.'}in.(${quoted(text)})`;
+  return `${COMPARISONS[op]}(any).{${quoted(text)}}`;
+}
+
 type Leaf = Exclude<Condition, { and: Condition[] } | { or: Condition[] }>;
 /** `true` and `false` are conditions that need no look at a row; PostgREST has no word for them. */
 type Node = boolean | { leaf: Leaf } | { join: 'and' | 'or'; parts: Node[] };
@@ -31,6 +48,28 @@ export function filterOf(where: Condition | null, columns: Columns): Filter {
   }
   if (rest.length) parameters.set('and', `(${rest.join(',')})`);
   return [...parameters];
+}
+
+/** Whether a condition has text inside a group whose quoting servers read in different ways. */
+export function isHardToQuote(where: Condition | null, columns: Columns): boolean {
+  const node = where ? simplify(where) : true;
+  if (typeof node === 'boolean' || !('join' in node)) return false;
+  const groups = node.join === 'and' ? node.parts.filter((part) => isGroup(part)) : [node];
+  return groups.some((group) => hasQuotes(group, columns));
+}
+
+function isGroup(node: Node): boolean {
+  return typeof node === 'object' && 'join' in node;
+}
+
+function hasQuotes(node: Node, columns: Columns): boolean {
+  if (typeof node === 'boolean') return false;
+  if ('join' in node) return node.parts.some((part) => hasQuotes(part, columns));
+  const { leaf } = node;
+  if (leaf.op === 'null') return false;
+  const values = leaf.op === 'in' ? leaf.value : [leaf.value];
+  const column = columnOf(leaf, columns);
+  return values.some((value) => value !== null && isHard(conditionText(value, column)));
 }
 
 /** Removes empty groups and single parts, so that every group left has two parts or more. */
@@ -71,7 +110,9 @@ function rawParameter(node: Node, columns: Columns): [string, string] | null {
   if (leaf.op === 'contains') return [name, containsText(leaf.value, column, (text) => text)];
   if (leaf.op === 'null' || leaf.op === 'in') return null;
   const text = conditionText(leaf.value, column);
-  return /["\\]/.test(text) ? [name, `${COMPARISONS[leaf.op]}.${text}`] : null;
+  if (!isHard(text)) return null;
+  const plain = column.type === 'text' && !column.list;
+  return [name, plain && BENT.test(text) ? asElement(leaf.op, text) : `${COMPARISONS[leaf.op]}.${text}`];
 }
 
 function treeText(node: Node, columns: Columns): string {
@@ -90,7 +131,7 @@ function leafText(leaf: Leaf, column: ColumnSpec): string {
   const text = conditionText(leaf.value, column);
   if (column.type === 'boolean' && !column.list) return `${COMPARISONS[leaf.op]}.${text}`;
   // Escapes in a single quoted value are standard PostgREST, but servers exist that know them in lists only.
-  if (/["\\]/.test(text)) {
+  if (QUOTING.test(text)) {
     if (leaf.op === 'eq') return `in.(${quoted(text)})`;
     if (leaf.op === 'ne') return `not.in.(${quoted(text)})`;
     if (!/[{}]/.test(text)) return `${COMPARISONS[leaf.op]}(any).{${quoted(text)}}`;

@@ -1,13 +1,20 @@
 import pLimit from 'p-limit';
 import { BanyanError } from '../../domain/errors.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
-import { afterRow, type Condition, type Estimate, type ListQuery, type SortBy } from '../../domain/query.ts';
+import {
+  afterRow,
+  stretchesAfter,
+  type Condition,
+  type Estimate,
+  type ListQuery,
+  type SortBy,
+} from '../../domain/query.ts';
 import type { StatisticsGroup, StatisticsQuery } from '../../domain/statistics.ts';
 import type { Row } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { ActualTable, Table, TableSpec } from '../contract.ts';
 import type { Channel } from './channel.ts';
-import { filterOf, keyList, type Filter } from './conditions.ts';
+import { filterOf, isHardToQuote, keyList, type Filter } from './conditions.ts';
 import { describedTable, probedTable, readOpenApi } from './description.ts';
 import { nonsense } from './errors.ts';
 import { Requests, type Builder, type Largest, type Query } from './requests.ts';
@@ -93,6 +100,8 @@ export class SupabaseTable implements Table {
   }
 
   async list(query: ListQuery): Promise<{ rows: Row[]; total: number | null }> {
+    const stretches = this.#inStretches(query.where, query.stretches ?? []);
+    if (stretches.length > 0 && query.offset === 0) return await this.#listStretches(query, stretches);
     const filter = filterOf(query.where, this.#columns);
     if (!filter) return { rows: [], total: query.total ? 0 : null };
     const { limit, offset, sort } = query;
@@ -107,6 +116,27 @@ export class SupabaseTable implements Table {
     return { rows, total: query.total ? this.#exact(first.count) : null };
   }
 
+  /** The conditions to ask for one after the other, where a server might misread all of them together; else none. */
+  #inStretches(where: Condition | null, stretches: readonly Condition[]): readonly Condition[] {
+    return stretches.length > 0 && isHardToQuote(where, this.#columns) ? stretches : [];
+  }
+
+  async #listStretches(
+    query: ListQuery,
+    stretches: readonly Condition[],
+  ): Promise<{ rows: Row[]; total: number | null }> {
+    const rows: Row[] = [];
+    let total = query.total ? 0 : null;
+    for (const where of stretches) {
+      const missing = query.limit - rows.length;
+      if (missing <= 0 && total === null) break;
+      const page = await this.list({ ...query, where, limit: missing, stretches: [] });
+      rows.push(...page.rows);
+      if (total !== null) total += page.total ?? 0;
+    }
+    return { rows, total };
+  }
+
   /** Adds to a page that the server may have cut what comes after its last row, until it holds `limit` rows. */
   async #readOn(
     rows: Row[],
@@ -116,17 +146,24 @@ export class SupabaseTable implements Table {
     select: (from: Builder) => Query,
   ): Promise<void> {
     let size = rows.length;
-    while (size > 0 && rows.length < limit && !this.#largest.isWhole(size)) {
+    if (this.#largest.isWhole(size)) return;
+    while (size > 0 && rows.length < limit) {
       const last = rows.at(-1) as Row;
-      const after = afterRow(
-        sort,
-        sort.map(({ field }) => last[field] ?? null),
-      );
-      const rest = filterOf(where ? { and: [where, after] } : after, this.#columns);
+      const values = sort.map(({ field }) => last[field] ?? null);
+      const within = (after: Condition): Condition => (where ? { and: [after, where] } : after);
+      const rest = within(afterRow(sort, values));
+      const stretches = this.#inStretches(rest, stretchesAfter(sort, values).map(within));
       const missing = limit - rows.length;
-      const more = await this.#rows(rest, (from) => ordered(select(from), sort).limit(missing));
-      rows.push(...more);
-      size = more.length;
+      size = 0;
+      // The first stretch that has records may have been cut too: the next one is asked for from its end.
+      for (const part of stretches.length > 0 ? stretches : [rest]) {
+        const filter = filterOf(part, this.#columns);
+        const more = await this.#rows(filter, (from) => ordered(select(from), sort).limit(missing));
+        rows.push(...more);
+        size = more.length;
+        if (size > 0) break;
+      }
+      if (stretches.length === 0 && this.#largest.isWhole(size)) return;
     }
   }
 
