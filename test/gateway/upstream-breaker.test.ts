@@ -54,7 +54,13 @@ t.test('an upstream that cannot be reached is left alone, and taken back when it
   const answers = await Promise.all(Array.from({ length: 20 }, ask));
   t.ok(answers.every((answer) => answer.status === 200));
   t.match(told, [
-    { upstream: true, breaker: 'open', code: 'ECONNREFUSED', message: /^the legacy upstream failed 3 times/ },
+    {
+      upstream: true,
+      breaker: 'open',
+      code: 'upstream-unreachable',
+      reason: /ECONNREFUSED/,
+      message: /^the legacy upstream failed 3 times/,
+    },
     { upstream: true, breaker: 'closed', message: 'the legacy upstream answers again' },
   ]);
   t.equal(told.length, 2, 'once each');
