@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
+import { freePort } from '../src/quickstart/place.ts';
 
 /** What is around the gateway of an example, started. */
 interface Surroundings {
@@ -36,7 +36,7 @@ async function main([name = '', ...rest]: string[]): Promise<void> {
   const { start } = await load();
   const folder = resolve(ROOT, '.banyan', 'examples', name);
   const around = await start({ folder, scale, log: (line) => console.log(line) });
-  const port = process.env.PORT ?? String(await freePort());
+  const port = process.env.PORT ?? String(await freePort(null));
   const gateway = spawn(process.execPath, ['--import', 'tsx', resolve(ROOT, 'src/main.ts')], {
     cwd: ROOT,
     env: { ...process.env, ...around.env, BANYAN_CONFIG: around.config, PORT: port },
@@ -58,16 +58,6 @@ async function whenReady(url: string): Promise<void> {
       () => false,
     );
   while (!(await isReady())) await new Promise((resume) => setTimeout(resume, 100));
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((done, failed) => {
-    const server = createServer().once('error', failed);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => done(typeof address === 'object' && address ? address.port : 0));
-    });
-  });
 }
 
 await main(process.argv.slice(2));

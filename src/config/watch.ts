@@ -16,6 +16,8 @@ export interface WatchOptions {
   onChange(snapshot: Snapshot): void;
   /** The file has another text and it is wrong (`hash` is the text's), or it stays missing (`hash` is null). */
   onProblems(problems: Problem[], hash: string | null): void;
+  /** The file has another text, which is taken if it stays the same for `settle`. */
+  onUnsettled?(): void;
   /** The file was touched, and its text is the one that was reported last. */
   onSame?(): void;
   /** Quiet time after an event before the file is read, in ms: an editor's save is several events. */
@@ -129,6 +131,7 @@ class ConfigReader {
     const { file, settle = 50 } = this.options;
     let content = await readFile(file);
     while (!this.closed && !('hash' in this.seen && this.seen.hash === configHash(content))) {
+      this.options.onUnsettled?.();
       await pause(settle);
       const again = await readFile(file);
       if (again.equals(content)) break;

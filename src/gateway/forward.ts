@@ -92,8 +92,9 @@ export async function forwardRoutes(app: FastifyInstance, options: ForwardOption
       rewriteRequestHeaders: requestHeaders,
       rewriteHeaders: (headers: IncomingHttpHeaders) => without(headers, HOP_BY_HOP),
       onError: (reply: FastifyReply, { error }: { error: Error & { code?: string } }) => {
-        UpstreamBreaker.failed(reply, error);
         const code = TIMEOUTS.has(error.code ?? '') ? 'upstream-timeout' : 'upstream-unreachable';
+        // For the log the reason in the socket's own words, which no client gets.
+        UpstreamBreaker.failed(reply, new BanyanError(code, error.message, { cause: error }));
         refuse(reply, new BanyanError(code, undefined, { cause: error }), reply.request);
       },
     },

@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import { type Accounts, makeDatabase, withClient } from './accounts.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded-postgres.ts';
-import { freePort, openFolder, rememberPort, rememberedPort, secret } from './place.ts';
+import { openFolder, rememberPort, rememberedPort, secret } from './place.ts';
 import { loadSampleData } from './sample-data.ts';
 import { type SupabaseLite, startSupabaseLite } from './supabase-lite.ts';
-import type { Log } from './trouble.ts';
+import { codeOf, type Log } from './trouble.ts';
 
 export interface QuickstartOptions {
   /** Where everything is kept, `.banyan` of the project; a restart with the same folder goes on with its data. */
@@ -88,10 +88,14 @@ async function startLegacy(
   const databaseUrl = postgres.url(LEGACY_DATABASE);
   const key = `sb_secret_${await secret(postgres.folder, 'supabase')}`;
   const before = await rememberedPort(postgres.folder, 'supabase');
-  const port = await freePort(before);
-  if (before !== null && port !== before)
-    options.log(`Port ${before} is taken; the legacy server listens on ${port} now.`);
-  const server = await startSupabaseLite({ databaseUrl, secretKey: key, port });
+  // It asks for the port itself: one that was found free could be another's by then.
+  const listen = async (port: number) => await startSupabaseLite({ databaseUrl, secretKey: key, port });
+  const server = await listen(before ?? 0).catch(async (error: unknown) => {
+    if (before === null || codeOf((error as Error).cause) !== 'EADDRINUSE') throw error;
+    const elsewhere = await listen(0);
+    options.log(`Port ${before} is taken; the legacy server listens on ${elsewhere.port} now.`);
+    return elsewhere;
+  });
   try {
     await rememberPort(postgres.folder, 'supabase', server.port);
     await loadSampleData(databaseUrl, { scale: options.scale, log: options.log });

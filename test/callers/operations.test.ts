@@ -193,6 +193,9 @@ t.test('Q5: a service that is not there is asked again, left alone, and taken ba
   await until(async () => (await settle()).status === 200, { what: 'it is taken back' });
   t.same((await settle()).body, { settled: true });
   t.equal(await figure('breaker_open', 'settle'), 0);
+  const told = () => gateway.output().match(/.*"operation":"settle".*"breaker".*/g) ?? [];
+  await until(() => told().length > 1, { what: 'both are logged' });
+  t.match(told(), [/"breaker":"open".*cannot be reached/, /"breaker":"closed"/]);
 });
 
 t.test('an operation without a token is refused before anything runs', async (t) => {

@@ -62,11 +62,13 @@ t.test(
   'a file that is read while it is written is not taken by half, even where the half is right',
   async (t) => {
     const file = join(t.testdir({ 'routes.config.yaml': text('legacy') }), 'routes.config.yaml');
-    const { reports, watcher, until } = await watched(t, file, { settle: 1_000 });
+    let read = () => {};
+    const halfRead = new Promise<void>((resolve) => (read = resolve));
+    const { reports, watcher, until } = await watched(t, file, { settle: 1_000, onUnsettled: () => read() });
     writeFileSync(file, text('dual-write'));
     // As the poll does it: it has no event that tells it to wait.
     const checked = watcher.check();
-    await pause(100);
+    await halfRead;
     writeFileSync(file, text('shadow'));
     await checked;
     await until('shadow');

@@ -1119,6 +1119,16 @@ export const WRONG_FILES: readonly WrongFile[] = [
     expected: 'one of page, offset, cursor, none',
   },
   {
+    name: 'a way of conditions that there is not',
+    edit: [
+      'stores:',
+      'stores:\n  api: { kind: http, url: "http://api.example.com", api: { conditions: locks } }',
+    ],
+    at: [9, 72],
+    found: '"locks"',
+    expected: 'one of etag, filters',
+  },
+  {
     name: 'a token in a header of a legacy API',
     edit: [
       'stores:',

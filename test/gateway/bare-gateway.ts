@@ -1,6 +1,7 @@
 import type { Snapshot } from '../../src/domain/configuration.ts';
 import { Matcher } from '../../src/gateway/match.ts';
 import { createGateway } from '../../src/gateway/server.ts';
+import type { Log } from '../../src/observability/log.ts';
 import type { Teardown } from '../harness/postgres.ts';
 
 /** The gateway's HTTP server without a resource; its upstream may be silent for a moment only. */
@@ -8,6 +9,7 @@ export async function startBareGateway(
   t: Teardown,
   upstream: string,
   settings: Partial<Snapshot> = {},
+  log?: Log,
 ): Promise<string> {
   const matcher = new Matcher({ upstream, operations: [], ...settings } as unknown as Snapshot, []);
   const app = await createGateway({
@@ -16,6 +18,7 @@ export async function startBareGateway(
     runtimeOf: () => undefined,
     operationOf: () => undefined,
     ready: () => true,
+    log,
     upstreamPatience: { answer: 300, body: 300 },
   });
   t.teardown(() => app.close());

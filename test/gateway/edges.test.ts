@@ -154,15 +154,42 @@ t.test('Q5: a store that keeps failing is left alone, named, and taken back when
   t.equal(resting.status, 503);
   t.match(resting.body.error, { code: 'store-resting', message: /"erp-legacy" has failed too often/ });
   t.ok(performance.now() - begun < 60_000);
+  const failed = async () =>
+    Number(
+      /\{store="erp-legacy".*result="store-unreachable"\} (\d+)/.exec((await get('/metrics')).body)?.[1],
+    );
+  const atOpening = await failed();
+  await until(async () => (await get('/api/companies')).status === 503 && (await failed()) > atOpening, {
+    what: 'a trial has failed',
+  });
   const health = await get('/health');
   t.equal(health.status, 503);
   t.match(health.body, {
     status: 'degraded',
     databases: { 'erp-legacy': 'disconnected', postgresql: 'connected' },
+    resting: ['store erp-legacy'],
   });
   await proxy.pass();
   await until(async () => (await get('/api/companies')).status === 200, { what: 'the store is taken back' });
   t.equal((await post('/api/companies', { name: 'Société' })).status, 201);
+  const told = () =>
+    gateway
+      .output()
+      .split('\n')
+      .flatMap((line) => (line.includes('"breaker"') ? [JSON.parse(line) as unknown] : []));
+  await until(() => told().length > 1, { what: 'both are logged' });
+  t.match(told(), [
+    {
+      store: 'erp-legacy',
+      breaker: 'open',
+      code: 'store-unreachable',
+      reason: /cannot be reached/,
+      msg: /left alone/,
+    },
+    { store: 'erp-legacy', breaker: 'closed', open: Number, msg: 'store "erp-legacy" answers again' },
+  ]);
+  t.equal(told().length, 2, 'once each, whatever trials came between');
+  t.equal((await get('/health')).body.resting, undefined);
 });
 
 t.test('Q5: a read is tried again after a connection broke, and the client does not notice', async (t) => {

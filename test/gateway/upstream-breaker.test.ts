@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
+import { SILENT } from '../../src/observability/log.ts';
 import { send } from '../harness/api.ts';
 import { until } from '../harness/wait.ts';
 import { startBareGateway } from './bare-gateway.ts';
@@ -17,9 +18,13 @@ t.test('an upstream that cannot be reached is left alone, and taken back when it
   upstream.listen(0, '127.0.0.1');
   await once(upstream, 'listening');
   const { port } = upstream.address() as AddressInfo;
-  const url = await startBareGateway(t, `http://127.0.0.1:${port}`, {
-    upstreamBreaker: { failures: 3, rest: 200 },
-  });
+  const told: object[] = [];
+  const log = {
+    ...SILENT,
+    warn: (details: object, message: string) => void told.push({ ...details, message }),
+  };
+  const settings = { upstreamBreaker: { failures: 3, rest: 200 } };
+  const url = await startBareGateway(t, `http://127.0.0.1:${port}`, settings, log);
   const ask = async () => await send(url, 'GET', '/anything');
   for (let n = 0; n < 6; n += 1)
     t.equal((await ask()).status, 500, 'an answer is an answer, whatever it says');
@@ -48,6 +53,17 @@ t.test('an upstream that cannot be reached is left alone, and taken back when it
   await until(async () => (await ask()).status === 200, { what: 'it is taken back' });
   const answers = await Promise.all(Array.from({ length: 20 }, ask));
   t.ok(answers.every((answer) => answer.status === 200));
+  t.match(told, [
+    {
+      upstream: true,
+      breaker: 'open',
+      code: 'upstream-unreachable',
+      reason: /ECONNREFUSED/,
+      message: /^the legacy upstream failed 3 times/,
+    },
+    { upstream: true, breaker: 'closed', message: 'the legacy upstream answers again' },
+  ]);
+  t.equal(told.length, 2, 'once each');
 });
 
 /** An upstream that deals with requests as `fates` say, one after the other, and then answers them. */

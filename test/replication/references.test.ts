@@ -282,7 +282,7 @@ t.test(
       caller: NOBODY,
     } as const;
     const changed = await perform(runtime, merged, { ...change, tenant: null });
-    t.match(changed, { id: 7, orderId, lineNumber: 10 });
+    t.match(changed, { id: 7, orderId: 2, lineNumber: 10 });
     const joined = await database.query(
       'SELECT a.id FROM allocations a JOIN lines l ON (l.order_id, l.number) = (a.order_id, a.line_number) WHERE l.order_id = $1',
       [orderId],
