@@ -1,4 +1,4 @@
-import { MODES } from '../domain/modes.ts';
+import { emptiesNew, MODES, stepBetween } from '../domain/modes.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import type { Mode, ResourceName, ResourceState, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
@@ -39,12 +39,13 @@ export class Coordinator {
     this.options = options;
   }
 
-  /** Begins a switch to a neighbouring mode; null when somebody else changed the resource meanwhile. */
+  /** Begins a switch to a neighbouring mode; null when somebody else changed the resource, or filled it, meanwhile. */
   async begin(state: ResourceState, to: Mode, actor: string): Promise<ResourceState | null> {
     const { database } = this.options;
     const budget = this.options.resource(state.resource)?.settings.switch.budget ?? 20_000;
     const begun = await database.transaction(async (sql) => {
       if (!(await lockForStep(sql, state.resource, state.epoch))) return null;
+      if (await this.holdsOld(sql, state, to)) return null;
       const id = await beginSwitch(sql, { resource: state.resource, from: state.mode, to, actor });
       const change = beginStep(state, to, id, budget);
       const next = await stepResource(sql, state.resource, state.epoch, change);
@@ -62,6 +63,17 @@ export class Coordinator {
     });
     if (begun) reach('switch.drain');
     return begun;
+  }
+
+  /**
+   * M6: whether new holds copies of an earlier time which are to be gone before this step. They were removed, but a sync
+   * may have brought one since, e.g. as the parent of another resource's record; under the step's lock none is under way.
+   */
+  private async holdsOld(sql: Sql, { resource: name, mode, generation }: ResourceState, to: Mode) {
+    const step = stepBetween(mode, to);
+    const resource = this.options.resource(name);
+    if (!step || !resource || !emptiesNew(step) || generation === 0) return false;
+    return (await resource.new.within(sql).scanKeys(null, 1)).length > 0;
   }
 
   /** Looks at a resource and does the next step of its switch, if it can be done now. */

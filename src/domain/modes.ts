@@ -51,6 +51,9 @@ export const MODES: Readonly<Record<Mode, ModeRow>> = {
 
 export const MODE_NAMES = Object.keys(MODES) as readonly Mode[];
 
+/** Modes in which each side has records that the other lacks. */
+export const PARTIAL_MODES: readonly Mode[] = MODE_NAMES.filter((mode) => MODES[mode].partial);
+
 /** The main road, in order. A switch moves by one step; a longer way is walked step by step. */
 export const ROAD: readonly Mode[] = ['legacy', 'dual-write', 'shadow', 'live', 'new'];
 

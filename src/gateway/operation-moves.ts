@@ -1,8 +1,10 @@
 import { BanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
+import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { cannotMove, moveWithin } from '../replication/move.ts';
+import { refuseTaken } from '../replication/places.ts';
 import { endMove, takenOver } from '../state/moved.ts';
 import { isWithin, type Tenant } from './access.ts';
 import type { ResourceRuntime } from './runtime.ts';
@@ -40,4 +42,17 @@ export async function bringToNew(
   } catch (error) {
     throw cannotMove(error, resource, key);
   }
+}
+
+/** M4: an operation creates nothing either under an id that legacy has. */
+export async function refuseTwin(
+  { resource, routes }: ResourceRuntime,
+  sql: Sql,
+  record: PublicRecord,
+): Promise<void> {
+  const state = routes.state(resource.name);
+  const key = resource.mapping.keyGiven(record);
+  if (!state || key === null || !MODES[state.mode].partial) return;
+  const [refused] = (await refuseTaken(resource, state.generation, [key], sql)).values();
+  if (refused) throw refused;
 }

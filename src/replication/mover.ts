@@ -46,9 +46,10 @@ export async function moveAll(
       await clearDeadLetters(database, name, 'new');
     }
     const done = await pass(resource, progress, holder, options);
-    if (done) await finishBackfill(database, holder, name, generation);
-    return done && { ...done, status: 'done' };
+    await finishBackfill(database, holder, name, generation);
+    return { ...done, status: 'done' };
   } catch (error) {
+    if (error instanceof JobLost) return null;
     const release = { resource: name, generation, note: (error as Error).message };
     await releaseBackfill(database, holder, release).catch(() => undefined);
     throw error;
@@ -64,7 +65,7 @@ async function pass(
   progress: BackfillProgress,
   holder: Holder,
   options: BackfillOptions,
-): Promise<BackfillProgress | null> {
+): Promise<BackfillProgress> {
   const size = resource.settings.backfill.chunk;
   // The next chunk is read while this one is written; legacy does not change here, so nothing gets old (M3).
   const read = (after: Key | null) => {
@@ -80,7 +81,7 @@ async function pass(
     const end = resource.mapping.keyOf(last);
     coming = read(end);
     const records = new Map(chunk.map((record) => [resource.mapping.keyOf(record), record]));
-    if (!(await moveChunk(resource, records, end, { progress, holder, options }))) return null;
+    await moveChunk(resource, records, end, { progress, holder, options });
     reach('backfill.chunk');
     options.onProgress?.(progress);
     if (options.signal?.aborted) throw jobStopped();
@@ -94,13 +95,16 @@ interface Pass {
   options: BackfillOptions;
 }
 
-/** One chunk; moves `progress` on. False: another process has the job. */
+/** Another process has the job; it does the chunk. */
+class JobLost extends Error {}
+
+/** One chunk; moves `progress` on. */
 async function moveChunk(
   resource: BoundResource,
   records: ReadonlyMap<Key, PublicRecord>,
   end: Key,
   { progress, holder, options }: Pass,
-): Promise<boolean> {
+): Promise<void> {
   const { generation } = options;
   const keys = [...records.keys()];
   const close = async (refused: SyncResult['refused'], moved: ReadonlyMap<Key, PublicRecord>) => {
@@ -111,26 +115,25 @@ async function moveChunk(
       setAside: progress.setAside + refused.length,
     };
     next.total = Math.max(next.total, next.visited);
-    const kept = await resource.database.transaction(async (sql) => {
+    await resource.database.transaction(async (sql) => {
       if (!(await moveWithin(sql, resource, moved, generation, { passed: true }))) throw turned(resource);
       await notePassed(sql, { resource: resource.name, generation }, keys);
       await noteFates(sql, resource, keys, refused);
       reach('move.before-commit');
-      // Another process has the job: it does this chunk once more, and finds it done.
-      return holder === null || (await saveBackfill(sql, holder, next));
+      // Another process has the job: without its checkpoint the chunk would be counted on both sides.
+      if (holder !== null && !(await saveBackfill(sql, holder, next))) throw new JobLost();
     });
     Object.assign(progress, next);
-    return kept;
   };
   reach('move.read');
   try {
-    return await close([], records);
+    await close([], records);
   } catch (error) {
     if (isPassing(error) || !isRefusal(error)) throw error;
     // Some record of the chunk is refused: parents first, then one by one, then the checkpoint.
     await options.syncParents(records.values());
     const { refused } = await moveKeys(resource, keys, generation);
-    return await close(refused, new Map());
+    await close(refused, new Map());
   }
 }
 

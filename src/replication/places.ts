@@ -1,6 +1,6 @@
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
-import { sameValue, type PublicRecord } from '../domain/values.ts';
 import type { Sql } from '../domain/sql.ts';
+import { sameValue, type PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import { markDeleted } from '../state/journal.ts';
@@ -52,17 +52,8 @@ abstract class JoinedPlace implements WritePlace {
     return await this.send('new', async () => await this.resource.new.insert(record));
   }
 
-  /** M4: new's own constraint knows its records only. Nobody creates in legacy here, so there is nothing to race with. */
   async refuseTaken(keys: readonly Key[]): Promise<Map<Key, BanyanError>> {
-    const { name, mapping, database, legacy } = this.resource;
-    const taken = await takenOver(database, this.generation, keys);
-    const open = keys.filter((key) => !taken.has(key));
-    const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
-    const error = (key: Key) =>
-      new BanyanError('duplicate', `${name} already has a record "${mapping.ids.publicText(key)}"`, {
-        details: { field: mapping.keyField },
-      });
-    return new Map([...there.keys()].map((key) => [key, error(key)]));
+    return await refuseTaken(this.resource, this.generation.generation, keys);
   }
 
   async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
@@ -103,6 +94,26 @@ abstract class JoinedPlace implements WritePlace {
     remove: (side: RecordSide) => Promise<boolean>,
     only?: FieldValue | null,
   ): Promise<boolean>;
+}
+
+/**
+ * M4: which of these keys a create in new may not have because legacy has such a record; new's own constraint knows its
+ * records only. Nobody creates in legacy here, so there is nothing to race with.
+ */
+export async function refuseTaken(
+  { name, mapping, database, legacy }: BoundResource,
+  generation: number,
+  keys: readonly Key[],
+  sql: Sql = database,
+): Promise<Map<Key, BanyanError>> {
+  const taken = await takenOver(sql, { resource: name, generation }, keys);
+  const open = keys.filter((key) => !taken.has(key));
+  const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
+  const error = (key: Key) =>
+    new BanyanError('duplicate', `${name} already has a record "${mapping.ids.publicText(key)}"`, {
+      details: { field: mapping.keyField },
+    });
+  return new Map([...there.keys()].map((key) => [key, error(key)]));
 }
 
 /** The record is legacy's, if anybody's. */

@@ -1,10 +1,7 @@
-import { MODE_NAMES, MODES } from '../domain/modes.ts';
+import { PARTIAL_MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Key, Mode, ResourceName } from '../domain/words.ts';
 import { shareGate } from './gate.ts';
-
-/** Modes in which each side has records that the other lacks. */
-const PARTIAL_MODES: readonly Mode[] = MODE_NAMES.filter((mode) => MODES[mode].partial);
 
 /** A resource in one of its generations: rows of another one are void (M6). */
 export interface Generation {
@@ -80,18 +77,6 @@ export async function takeForMove(
     [resource, generation, keys, deleted, passed],
   );
   return new Set(rows.map(({ key }) => key));
-}
-
-/** M2: the record could not be brought to new after all: legacy has it still. */
-export async function giveBack(
-  sql: Sql,
-  { resource, generation }: Generation,
-  keys: readonly Key[],
-): Promise<void> {
-  await sql.query(
-    'DELETE FROM banyan.moved WHERE resource = $1 AND generation = $2::int AND key = ANY($3::text[])',
-    [resource, generation, keys],
-  );
 }
 
 /** The mover has come past these keys, which were taken over before. */

@@ -1,4 +1,4 @@
-import { isMode } from '../domain/modes.ts';
+import { isMode, PARTIAL_MODES } from '../domain/modes.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Mode, ResourceName, ResourceState, Route, Stage } from '../domain/words.ts';
@@ -82,14 +82,15 @@ export async function lockForStep(sql: Sql, resource: ResourceName, epoch: numbe
 /**
  * Inside a sync's committing transaction: makes sure that legacy is still the primary until it commits, and says that
  * what follows is a sync, so that the triggers do not mark it (D5). Without this check a sync that was slow could write
- * over a record that the new side has changed after a switch.
+ * over a record that the new side has changed after a switch. M6: nor is a copy left in new on the way into `split` or
+ * `merged`, where it would win over what legacy was told after it was read.
  */
 export async function holdLegacyPrimary(sql: Sql, resource: ResourceName): Promise<boolean> {
   const { rows } = await sql.query(
     `WITH gate AS MATERIALIZED (SELECT ${shareGate('$1')})
      SELECT set_config('banyan.origin', 'sync:' || $1::text, true) FROM gate, banyan.resource
-     WHERE name = $1 AND "primary" = 'legacy' FOR SHARE OF resource`,
-    [resource],
+     WHERE name = $1 AND "primary" = 'legacy' AND coalesce(next_mode <> ALL($2::text[]), true) FOR SHARE OF resource`,
+    [resource, PARTIAL_MODES],
   );
   return rows.length > 0;
 }

@@ -50,6 +50,20 @@ export async function endSwitch(sql: Sql, id: string, outcome: 'done' | 'turned-
   );
 }
 
+/** Whether a switch to `mode` was begun after the last one to `since`. */
+export async function enteredSince(
+  sql: Sql,
+  resource: ResourceName,
+  { mode, since }: { mode: Mode; since: Mode },
+): Promise<boolean> {
+  const { rows } = await sql.query(
+    `SELECT 1 FROM banyan.switch WHERE resource = $1 AND to_mode = $2 AND id > coalesce(
+       (SELECT max(id) FROM banyan.switch WHERE resource = $1 AND to_mode = $3), 0) LIMIT 1`,
+    [resource, mode, since],
+  );
+  return rows.length > 0;
+}
+
 const COLUMNS = `id::text, resource, from_mode AS "from", to_mode AS "to", actor, started_at::text AS "startedAt",
   opened_at::text AS "openedAt", outcome, note`;
 

@@ -1,32 +1,27 @@
 import t from 'tap';
-
 import { NOBODY } from '../../src/domain/callers.ts';
-import { isBanyanError } from '../../src/domain/errors.ts';
-
-import { runBatch } from '../../src/gateway/batch-writes.ts';
-import { runWrite } from '../../src/gateway/writes.ts';
 import type { Key } from '../../src/domain/words.ts';
-import { listLegacys } from '../../src/replication/merged-list.ts';
-import { moveAll } from '../../src/replication/mover.ts';
+import { runBatch } from '../../src/gateway/batch-writes.ts';
+import { recordsWithin, type OperationRecords } from '../../src/gateway/operation-records.ts';
+import { runWrite } from '../../src/gateway/writes.ts';
+import { listMerged } from '../../src/replication/merged-list.ts';
 import { moveKeys } from '../../src/replication/move.ts';
 import { readMerged } from '../../src/replication/places.ts';
 import { push } from '../../src/replication/push.ts';
-import { repair } from '../../src/replication/repair.ts';
-import { verify } from '../../src/replication/verify.ts';
 import { interrupted, Interrupts } from '../harness/interrupts.ts';
-import { change, create, newKey, openCoordinator, openPlace, openReplica, remove } from './place.ts';
+import { code, DRAINING, EVERYTHING, IN_LEGACY, NEXT_STAY, openMergedPlace } from './merged-place.ts';
+import { change, create, newKey, openCoordinator, openReplica, remove, type ReplicaSetup } from './place.ts';
 
-const place = await openPlace(t);
-const { companies } = place;
-const generation = async () => (await place.state()).generation;
-const see = async (key: Key) => (await readMerged(companies, await generation(), [key])).get(key)?.name;
-const code = (work: Promise<unknown>) =>
-  work.then(
-    () => 'done',
-    (error: unknown) => (isBanyanError(error) ? error.code : String(error)),
+const place = await openMergedPlace(t);
+const { companies, generation, see, move } = place;
+
+/** What an operation does with companies in its transaction on new. */
+async function inOperation<T>(replica: ReplicaSetup, work: (records: OperationRecords) => Promise<T>) {
+  const { database } = companies.new.store;
+  return await database?.transaction(
+    async (sql) => await work(recordsWithin(replica, NOBODY, sql, () => undefined)),
   );
-const move = async (resource = companies, again = false) =>
-  await moveAll(resource, { generation: await generation(), again, syncParents: async () => {} });
+}
 
 t.test(
   'M2: mover, changer and deleter of one key, each overtaken by another at each of its steps',
@@ -103,14 +98,32 @@ t.test(
         ])
       )[0]?.deleted;
     t.equal(await tombstone(), true);
-    await create(replica, key, 'again');
+    const again = { id: key, name: 'again' };
+    await runWrite(replica, { verb: 'create', key, record: again, repeated: false, caller: NOBODY });
     t.equal(await see(key), 'again');
     t.equal(await tombstone(), false);
     await remove(replica, key);
     await move();
     t.equal(await see(key), undefined, 'and is not undone by the mover');
+    const other = newKey();
+    await create(replica, other, 'other');
+    await place.sides.new.query('UPDATE companies SET id = $2 WHERE id = $1', [other, key]);
+    t.equal(await tombstone(), false, 'a record that takes its key ends it too');
   },
 );
+
+t.test('M2: what new deletes where nothing is merged any more stays deleted on the way back', async (t) => {
+  await place.reset('merged');
+  const key = newKey();
+  await place.legacy.put(key, 'old');
+  await move();
+  await place.turn(`mode = 'new'`);
+  await remove(await openReplica(place, 'a'), key);
+  await place.turn(`mode = 'merged'`);
+  t.equal(await see(key), undefined);
+  await push(companies, [key]);
+  t.equal(await place.legacy.name(key), null);
+});
 
 t.test(
   'M2: a record that is moved between two looks at new is there, to be changed, deleted or read',
@@ -152,41 +165,48 @@ t.test('M2: what new has under a key of legacy is its own, also where nobody has
 });
 
 t.test(
-  'M3: a record that was read before the mode was left is not moved after it was entered again',
+  'M3: what was read of legacy moves in the same stay only, and not while a step is being made',
   async (t) => {
-    await place.reset('merged');
-    const key = newKey();
-    await place.legacy.put(key, 'old');
-    const legacy = new Interrupts();
-    const held = legacy.stop('after', 'get');
-    const late = moveKeys(interrupted(companies, { legacy }), [key], await generation());
-    await held.reached;
-    await place.sides.new.query(
-      `UPDATE banyan.resource SET epoch = epoch + 1, generation = generation + 1 WHERE name = 'companies'`,
-    );
-    await place.legacy.put(key, 'newer');
-    held.go();
-    t.match(await late, { turned: true, synced: [] });
-    t.equal(await see(key), 'newer');
+    for (const turn of [NEXT_STAY, IN_LEGACY, DRAINING]) {
+      await place.reset('merged');
+      const key = newKey();
+      await place.legacy.put(key, 'old');
+      const legacy = new Interrupts();
+      const held = legacy.stop('after', 'get');
+      const late = moveKeys(interrupted(companies, { legacy }), [key], await generation());
+      await held.reached;
+      await place.turn(turn);
+      await place.legacy.put(key, 'newer');
+      held.go();
+      t.match(await late, { turned: true, synced: [] }, turn);
+      t.equal(await place.new.name(key), null);
+      t.equal(await see(key), 'newer');
+    }
   },
 );
 
-t.test('M3: nothing is moved in another mode, nor while a step is being made', async (t) => {
-  const others = [`mode = 'legacy', "primary" = 'legacy'`, `stage = 'drain', next_mode = 'legacy'`];
-  for (const other of others) {
-    await place.reset('merged');
-    const key = newKey();
-    await place.legacy.put(key, 'old');
-    const legacy = new Interrupts();
-    const held = legacy.stop('after', 'get');
-    const late = moveKeys(interrupted(companies, { legacy }), [key], await generation());
-    await held.reached;
-    await place.sides.new.query(
-      `UPDATE banyan.resource SET epoch = epoch + 1, ${other} WHERE name = 'companies'`,
-    );
-    held.go();
-    t.match(await late, { turned: true, synced: [] }, other);
-    t.equal(await place.new.name(key), null);
+t.test('M3: a change or a delete that a step has overtaken moves nothing, and is decided anew', async (t) => {
+  const WRITES = {
+    change: async (replica: ReplicaSetup, key: Key) => await change(replica, key, { sector: 'late' }),
+    delete: async (replica: ReplicaSetup, key: Key) => await remove(replica, key),
+  } as const;
+  for (const [verb, write] of Object.entries(WRITES)) {
+    for (const turn of [NEXT_STAY, IN_LEGACY]) {
+      await place.reset('merged');
+      const key = newKey();
+      await place.legacy.put(key, 'old');
+      const legacy = new Interrupts();
+      const held = legacy.stop('after', 'get');
+      const replica = await openReplica(place, 'a', { resource: interrupted(companies, { legacy }) });
+      const late = code(write(replica, key));
+      await held.reached;
+      await place.turn(turn);
+      await place.legacy.put(key, 'newer');
+      held.go();
+      t.equal(await late, 'done', `${verb}, ${turn}`);
+      const name = turn === IN_LEGACY ? await place.legacy.name(key) : await see(key);
+      t.equal(name ?? null, verb === 'change' ? 'newer' : null);
+    }
   }
 });
 
@@ -220,12 +240,41 @@ t.test('M4: in split and merged nothing is created under an id that legacy has',
     t.equal(await code(runBatch(replica, { ...batch, atomic: true })), 'duplicate', `${mode}: of a batch`);
     const { outcomes } = await runBatch(replica, { ...batch, atomic: false });
     t.match(outcomes, [{ error: { code: 'duplicate' } }, { record: other }], `${mode}: none of a batch`);
+    const operation = inOperation(replica, async (records) => await records.create(record));
+    t.equal(await code(operation), 'duplicate', `${mode}: of an operation`);
     t.equal(await place.new.name(key), null, `${mode}: new has nothing`);
     const made = await create(replica, null, 'created');
     t.equal(made.side, 'new', `${mode}: creates go to new`);
     t.equal(await place.legacy.name(replica.resource.mapping.keyOf(made.record)), null);
   }
 });
+
+t.test(
+  'M4: a page has what is moved, and lacks what is deleted, after new’s part of it was read',
+  async (t) => {
+    await place.reset('merged');
+    const keys = Array.from({ length: 4 }, newKey);
+    const [moved, changed, deleted, stays] = keys as [Key, Key, Key, Key];
+    for (const key of keys) await place.legacy.put(key, 'old');
+    const replica = await openReplica(place, 'a');
+    const [legacy, fresh] = [new Interrupts(), new Interrupts()];
+    const [answered, asked] = [fresh.stop('after', 'list'), legacy.stop('before', 'list')];
+    const page = listMerged(interrupted(companies, { legacy, new: fresh }), await generation(), {
+      ...EVERYTHING,
+      total: false,
+    });
+    await Promise.all([answered.reached, asked.reached]);
+    await moveKeys(companies, [moved], await generation());
+    await change(replica, changed, { sector: 'red' });
+    await remove(replica, deleted);
+    answered.go();
+    asked.go();
+    t.same(
+      (await page).records.map(({ id }) => id),
+      [moved, changed, stays].sort(),
+    );
+  },
+);
 
 t.test('split: a change or a delete goes where the record is', async (t) => {
   await place.reset('split');
@@ -240,120 +289,6 @@ t.test('split: a change or a delete goes where the record is', async (t) => {
   t.equal((await remove(replica, old)).side, 'legacy');
   t.equal((await remove(replica, fresh)).side, 'new');
   t.equal(await code(remove(replica, fresh)), 'not-found');
-});
-
-t.test('M7: a record of new that a way back has copied to legacy is new’s all the same', async (t) => {
-  await place.reset('split');
-  const [changed, deleted] = [newKey(), newKey()];
-  const replica = await openReplica(place, 'a');
-  for (const key of [changed, deleted]) await create(replica, key, 'made');
-  await push(companies, [changed, deleted]);
-  t.equal(await place.legacy.name(deleted), 'made', 'legacy has it, and the way back turned round');
-  t.equal((await change(replica, changed, { name: 'changed' })).side, 'new');
-  t.equal((await remove(replica, deleted)).side, 'new');
-  t.same([await see(changed), await see(deleted)], ['changed', undefined]);
-  const again = [change(replica, deleted, { name: 'back' }), remove(replica, deleted)];
-  t.same(await Promise.all(again.map(code)), ['not-found', 'not-found'], 'its twin is nobody’s to write');
-  t.equal(await place.legacy.name(deleted), 'made');
-  const query = {
-    where: null,
-    sort: [{ field: 'id', descending: false }],
-    limit: 10,
-    offset: 0,
-    total: true,
-  };
-  const list = await listLegacys(companies, await generation(), query);
-  t.same(list, { records: [], total: 0 }, 'lists of split have neither');
-  const { record } = await create(replica, null, 'on its way');
-  const legacy = new Interrupts();
-  const sent = legacy.stop('after', 'upsertMany');
-  const pushed = push(interrupted(companies, { legacy }), [companies.mapping.keyOf(record)]);
-  await sent.reached;
-  const meanwhile = await listLegacys(companies, await generation(), query);
-  sent.go();
-  await pushed;
-  t.same(meanwhile, { records: [], total: 0 }, 'from the moment on that legacy has it');
-});
-
-t.test('M5: a push deletes nothing from legacy that new merely lacks', async (t) => {
-  await place.reset('merged');
-  const [unmoved, gone] = [newKey(), newKey()];
-  await place.legacy.put(unmoved, 'unmoved');
-  await place.legacy.put(gone, 'gone');
-  await remove(await openReplica(place, 'a'), gone);
-  await push(companies, [unmoved, gone]);
-  t.equal(await place.legacy.name(unmoved), 'unmoved');
-  t.equal(await place.legacy.name(gone), null, 'what was deleted in new is deleted');
-  await place.reset('live');
-  await place.legacy.put(gone, 'gone');
-  await push(companies, [gone]);
-  t.equal(await place.legacy.name(gone), null, 'where new has everything, its lack of a record is a delete');
-});
-
-t.test(
-  'M2, M5: a record that was moved leaves legacy when new deletes it, or gives it another key',
-  async (t) => {
-    await place.reset('merged');
-    const [deleted, renamed, other] = [newKey(), newKey(), newKey()];
-    await place.legacy.put(deleted, 'deleted');
-    await place.legacy.put(renamed, 'renamed');
-    await move();
-    await remove(await openReplica(place, 'a'), deleted);
-    await place.sides.new.query('UPDATE companies SET id = $2 WHERE id = $1', [renamed, other]);
-    t.same([await see(deleted), await see(renamed), await see(other)], [undefined, undefined, 'renamed']);
-    await push(companies, [deleted, renamed, other]);
-    const left = await Promise.all([deleted, renamed, other].map((key) => place.legacy.name(key)));
-    t.same(left, [null, null, 'renamed']);
-  },
-);
-
-t.test(
-  'H11: the mover stops, goes on, and repeats; what was changed or deleted meanwhile it leaves alone',
-  async (t) => {
-    await place.reset('merged');
-    const keys = Array.from({ length: 6 }, newKey).sort();
-    for (const key of keys) await place.legacy.put(key, 'old');
-    const replica = await openReplica(place, 'a');
-    const [changed, deleted] = [keys[1] as Key, keys[4] as Key];
-    const stop = new AbortController();
-    const small = {
-      ...companies,
-      settings: { ...companies.settings, backfill: { start: 'manual', chunk: 2 } },
-    } as const;
-    const options = { generation: await generation(), again: false, syncParents: async () => {} };
-    const onProgress = ({ visited }: { visited: number }) => visited >= 2 && stop.abort();
-    await t.rejects(moveAll(small, { ...options, signal: stop.signal, onProgress }), { code: 'job-running' });
-    t.equal(await place.new.name(keys[0] as Key), 'old', 'the first chunk is moved');
-    t.equal(await place.new.name(keys[5] as Key), null, 'the last one is not');
-    await change(replica, changed, { name: 'changed' });
-    await remove(replica, deleted);
-    t.match(await moveAll(small, options), { status: 'done', visited: 6 }, 'it went on where it was');
-    t.match(
-      await moveAll(small, { ...options, again: true }),
-      { visited: 6 },
-      'and looks at everything again',
-    );
-    const names = await Promise.all(keys.map(async (key) => await see(key)));
-    t.same(names, ['old', 'changed', 'old', 'old', undefined, 'old']);
-  },
-);
-
-t.test('verify in merged: what new changed since is no difference, what was not moved is one', async (t) => {
-  await place.reset('merged');
-  const [unmoved, changed, deleted] = [newKey(), newKey(), newKey()];
-  for (const key of [unmoved, changed, deleted]) await place.legacy.put(key, 'old');
-  const replica = await openReplica(place, 'a');
-  await change(replica, changed, { name: 'changed' });
-  await remove(replica, deleted);
-  await create(replica, null, 'created');
-  t.match(await verify(companies, { generation: await generation() }), { differences: 1, unsettled: 0 });
-  const repaired = await repair(companies, { work: async () => {}, patience: 5_000 });
-  t.same(repaired, { repaired: [unmoved], left: [] }, 'and repair moves it');
-  t.match(await verify(companies, { generation: await generation() }), { differences: 0, unsettled: 0 });
-  await place.legacy.put(unmoved, 'written beside the gateway');
-  t.match(await verify(companies, { generation: await generation() }), { differences: 1 });
-  await repair(companies, { work: async () => {}, patience: 5_000 });
-  t.match(await verify(companies, { generation: await generation() }), { differences: 0 }, 'new wins');
 });
 
 t.end();

@@ -1,4 +1,6 @@
 import t from 'tap';
+import type { GuardContext } from '../../src/control/guards/guard.ts';
+import { GUARDS } from '../../src/control/guards/index.ts';
 import { NOBODY } from '../../src/domain/callers.ts';
 import type { ResourceSettings } from '../../src/domain/configuration.ts';
 import type { FieldSpec, ModelSpec } from '../../src/domain/model.ts';
@@ -101,7 +103,7 @@ const titles = async (side: typeof newDatabase) =>
   );
 const marks = async () => await newDatabase.query('SELECT key FROM banyan.mark ORDER BY id');
 
-async function reset(mode: 'dual-write' | 'shadow') {
+async function reset(mode: 'legacy' | 'dual-write' | 'shadow') {
   await way.pass();
   await newDatabase.query(`
     UPDATE banyan.resource SET epoch = epoch + 1, stage = 'open', mode = 'legacy', "primary" = 'legacy';
@@ -176,6 +178,25 @@ t.test('D3: keys that are synced while the resource drains are counted too', asy
   await until(async () => (await coordinator.advance('tickets'))?.state.stage === 'open', { what: 'live' });
   const replica = await openReplica(place, 'a');
   t.match((await create(replica, 'new')).record, { id: 2 });
+});
+
+t.test('M4: where both sides hold records, new draws no key that legacy has', async (t) => {
+  for (const mode of ['split', 'merged'] as const) {
+    await reset('legacy');
+    await legacyDatabase.query(`INSERT INTO tickets (title) SELECT 'old' FROM generate_series(1, 20)`);
+    const coordinator = openCoordinator(place, tickets);
+    await coordinator.begin(await state(), mode, 'test');
+    await until(async () => (await coordinator.advance('tickets'))?.state.stage === 'open', { what: mode });
+    t.match((await create(await openReplica(place, 'a'), 'new')).record, { id: 21 }, mode);
+  }
+});
+
+t.test('D3: a guard says which side’s sequence cannot be set', async (t) => {
+  const guard = GUARDS.find(({ name }) => name === 'sequences-ready');
+  for (const step of ['shadow>live', 'live>shadow', 'split>legacy', 'merged>legacy'] as const)
+    t.ok(guard?.steps.includes(step), step);
+  const refusal = await guard?.check({ resource: tickets } as unknown as GuardContext);
+  t.match(refusal, { reason: /^the sequence of "id" cannot be set through legacy store "erp"$/ });
 });
 
 t.end();

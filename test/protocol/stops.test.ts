@@ -1,12 +1,15 @@
+import { spawnSync } from 'node:child_process';
 import t from 'tap';
+import { NOBODY } from '../../src/domain/callers.ts';
 import { identify } from '../../src/control/presence.ts';
 import type { Mode } from '../../src/domain/words.ts';
+import { runBatch } from '../../src/gateway/batch-writes.ts';
 import { backfill } from '../../src/replication/backfill.ts';
 import { recordFailure } from '../../src/state/failures.ts';
 import { beginVerify } from '../../src/state/jobs.ts';
 import { backlog, markForRepair } from '../../src/state/journal.ts';
 import { countOpen, recordDifferences, settle } from '../../src/state/ledger.ts';
-import { signOff } from '../../src/state/replicas.ts';
+import { listReplicas, registerReplica, signOff } from '../../src/state/replicas.ts';
 import { registerResources } from '../../src/state/resources.ts';
 import { Interrupts, interrupted, interruptedDatabase } from '../harness/interrupts.ts';
 import { until } from '../harness/wait.ts';
@@ -43,6 +46,21 @@ t.test('R19: an unmarked write that outlives the sign-off keeps the backfill wai
   const { generation } = await place.state();
   await backfill(place.companies, { generation, again: false, syncParents: async () => {} });
   t.equal(await place.new.name(key), 'one');
+});
+
+t.test('R19: an unmarked batch without an answer counts as under way', async (t) => {
+  await place.reset('legacy');
+  const timing = { timeout: 100, deadline: 30_000 };
+  const replica = await openReplica(place, 'a', { resource: interrupted(place.companies, { timing }) });
+  await place.legacyWay.cutAfter(0);
+  const key = newKey();
+  const records = [{ key, record: { id: key, name: 'one' } }];
+  const { outcomes } = await runBatch(replica, { records, atomic: false, repeated: false, caller: NOBODY });
+  t.match(outcomes, [{ error: { outcome: 'unknown' } }]);
+  await place.legacyWay.pass();
+  await begin('dual-write');
+  await replica.routes.refresh();
+  t.match(await advance(), { state: { stage: 'enter' }, waitsFor: /replica a/ });
 });
 
 t.test(
@@ -82,6 +100,26 @@ t.test('R18: a registration whose answer is late does not take back a newer rout
     'the route that it acknowledged last',
   );
   t.equal((await advance())?.state.stage, 'open');
+});
+
+t.test('R16: a replica whose process is gone for sure is taken off, and nobody else', async (t) => {
+  const { pid } = spawnSync('true');
+  const there = identify('b');
+  const REPLICAS = [
+    ['its process runs', there, 1],
+    ['it ran on another machine', { ...there, pid, host: 'elsewhere' }, 1],
+    ['its machine was started anew since', { ...there, pid, boot: 'another' }, 1],
+    ['its process has ended', { ...there, pid }, 0],
+  ] as const;
+  for (const [claim, identity, left] of REPLICAS) {
+    await place.reset('shadow');
+    await registerReplica(database, identity, 0);
+    await begin('live');
+    t.match(await advance(), { state: { stage: 'switch' } });
+    t.match(await advance(), { waitsFor: /replica b to acknowledge/ });
+    t.equal((await listReplicas(database)).length, left, claim);
+  }
+  t.match(await advance(), { state: { stage: 'open', mode: 'live' } }, 'it keeps nobody waiting');
 });
 
 t.test('a failure whose key was synced by a process that stopped right after blocks no switch', async (t) => {

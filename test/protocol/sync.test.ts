@@ -1,4 +1,5 @@
 import t from 'tap';
+import { compareSides } from '../../src/replication/compare.ts';
 import { pull } from '../../src/replication/pull.ts';
 import { push } from '../../src/replication/push.ts';
 import { dueKeys, markForRepair } from '../../src/state/journal.ts';
@@ -210,6 +211,35 @@ t.test('R7a: an answer after the lease was taken over clears nothing', async (t)
   request.go();
   await second;
   t.same(await found(key), { legacy: 'one', new: 'one', marks: 0 });
+});
+
+t.test('R30: nothing is said of a key that is written or synced while it is compared', async (t) => {
+  const key = await marked('dual-write', 'old');
+  const clean = async () => void (await place.sides.new.query('DELETE FROM banyan.mark'));
+  const mark = async () => void (await markForRepair(database, 'companies', [key]));
+  const verdict = async (resource = place.companies) => (await compareSides(resource, [key])).get(key);
+  /** What is said where this comes between the reads and the second look for marks. */
+  const meanwhile = async (work: () => Promise<unknown>) => {
+    const [legacy, fresh] = [new Interrupts(), new Interrupts()];
+    const reads = [legacy.stop('after', 'get'), fresh.stop('after', 'get')];
+    const said = verdict(interrupted(place.companies, { legacy, new: fresh }));
+    await Promise.all(reads.map(({ reached }) => reached));
+    await work();
+    for (const read of reads) read.go();
+    return await said;
+  };
+  await place.legacy.put(key, 'one');
+  t.equal(await verdict(), 'in-motion', 'it is marked');
+  await clean();
+  t.match(await verdict(), { kind: 'different', fields: ['name'] }, 'it is at rest');
+  t.equal(await meanwhile(mark), 'in-motion', 'it is marked meanwhile');
+  await clean();
+  const sync = async () => {
+    await mark();
+    await pull(place.companies, [key], []);
+  };
+  t.equal(await meanwhile(sync), 'in-motion', 'it was marked and synced meanwhile');
+  t.equal(await verdict(), 'equal');
 });
 
 t.end();
