@@ -40,11 +40,6 @@ const ajv = new Ajv({
   allowUnionTypes: true,
   // Making the checks fast takes as long as making them, and a file is checked once.
   code: { optimize: false },
-  // A definition becomes code once, not wherever it is referred to.
-  inlineRefs: false,
-  // The schema is our own: that it is one is a test's matter.
-  validateSchema: false,
-  meta: false,
 });
 const validate = ajv.compile(SCHEMA);
 
