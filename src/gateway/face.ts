@@ -4,7 +4,7 @@ import type { PublicRecord, Value } from '../domain/values.ts';
 import type { BodyRole, FieldProblem } from '../mapping/accept.ts';
 import { PublicShape } from '../mapping/public-shape.ts';
 import type { BoundResource } from '../replication/resource.ts';
-import { openMessageChecks, type MessageChecks } from './message-schema.ts';
+import type { MessageChecks } from './message-schema.ts';
 
 /** A resource as clients meet it at one path: its own, or that of a version. */
 export interface Face {
@@ -21,10 +21,17 @@ export async function openFaces({ settings, mapping }: BoundResource): Promise<F
     path,
     version: version?.name ?? null,
     shape: new PublicShape(mapping, version),
-    checks: await openMessageChecks(schemas),
+    checks: await checksOf(schemas),
   });
   const versions = settings.versions.map((version) => open(version.path, version, version.schemas));
   return await Promise.all([open(settings.path, null, settings.schemas), ...versions]);
+}
+
+/** The validator is loaded where a route has schemas. */
+async function checksOf(schemas: MessageSchemas): Promise<MessageChecks> {
+  if (Object.keys(schemas).length === 0) return {};
+  const { openMessageChecks } = await import('./message-schema.ts');
+  return await openMessageChecks(schemas);
 }
 
 /** The face without schemas that every resource has at its own path. */

@@ -83,7 +83,7 @@ t.test(
     const far = Object.fromEntries(
       Object.entries(env).map(([name, value]) => [name, name.includes('DATABASE') ? road.url(value) : value]),
     );
-    const { file } = await testConfig(t, PATIENT);
+    const { file } = await testConfig(t, PATIENT, { operations: true });
     const started = await startProcess(t, file, far);
     await started.listening();
     await until(() => started.stdout().includes('the control database is not ready'), {

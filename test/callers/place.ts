@@ -37,15 +37,17 @@ const PATIENT: readonly Edit[] = [
   [/statementTimeout: 2s/, 'statementTimeout: 7s'],
 ];
 
-/** `edits`: of system E's file. `operations`: YAML of further ones, indented by two. */
+/** `edits`: of system E's file. `operations`: YAML of further ones than its own, indented by two; null: none at all. */
 export async function startCallers(
   t: Teardown,
   edits: readonly Edit[],
-  operations = '',
+  operations: string | null = null,
   env: Record<string, string> = {},
 ): Promise<CallersPlace> {
-  const [sides, issuer] = await Promise.all([createTwoSides(t, { migrate: false }), startIssuer(t)]);
-  const config = await testConfig(t, [...PATIENT, ...edits, [/\n*$/, `\n${operations}${AUTH}`]]);
+  const [sides, issuer] = await Promise.all([createTwoSides(t), startIssuer(t)]);
+  const config = await testConfig(t, [...PATIENT, ...edits, [/\n*$/, `\n${operations ?? ''}${AUTH}`]], {
+    operations: operations !== null,
+  });
   const all = { ...sides.env, ...env, OIDC_ISSUER: issuer.url };
   const gateway = await startGateway(t, { config, env: all });
   return {

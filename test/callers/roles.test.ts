@@ -3,15 +3,19 @@ import { send } from '../harness/api.ts';
 import { until } from '../harness/wait.ts';
 import { startCallers } from './place.ts';
 
-const place = await startCallers(t, [
-  [/\n  logLevel:/, `\n  cors: { origins: ['https://app.example.com'], maxAge: 5m }$&`],
+const place = await startCallers(
+  t,
   [
-    /(path: \/api\/services\n    mode: legacy\n)/,
-    '$1    roles: { read: [viewer, admin], write: [editor], delete: [admin] }\n',
+    [/\n  logLevel:/, `\n  cors: { origins: ['https://app.example.com'], maxAge: 5m }$&`],
+    [
+      /(path: \/api\/services\n    mode: legacy\n)/,
+      '$1    roles: { read: [viewer, admin], write: [editor], delete: [admin] }\n',
+    ],
+    [/(path: \/api\/clients\n    mode: legacy\n)/, '$1    anonymous: [read]\n'],
+    [/(resources: \[clients, services, engagements\]\n)/, '$1    roles: [clerk]\n'],
   ],
-  [/(path: \/api\/clients\n    mode: legacy\n)/, '$1    anonymous: [read]\n'],
-  [/(resources: \[clients, services, engagements\]\n)/, '$1    roles: [clerk]\n'],
-]);
+  '',
+);
 const { gateway, issuer } = place;
 const withRoles = async (...roles: string[]) => await place.as({ sub: 'ada', realm_access: { roles } });
 

@@ -59,10 +59,9 @@ await client.GET('/api/clients', { params: { query: { notes: 'x' } } });
 (await client.GET('/v1/clients')).data?.data[0]?.notes;
 `;
 
-function compile(file: string): string[] {
+function compile(): string[] {
   const tsc = resolve(ROOT, 'node_modules/typescript/bin/tsc');
-  const config = join(folder, `tsconfig.${file}.json`);
-  const { stdout } = spawnSync(process.execPath, [tsc, '--project', config], {
+  const { stdout } = spawnSync(process.execPath, [tsc, '--project', join(folder, 'tsconfig.json')], {
     cwd: folder,
     encoding: 'utf8',
   });
@@ -70,7 +69,7 @@ function compile(file: string): string[] {
 }
 
 t.test('N1, N2: types of the document compile a client, which then speaks with the gateway', async (t) => {
-  const sides = await createTwoSides(t, { migrate: false });
+  const sides = await createTwoSides(t);
   const versions =
     '\n    batch: {}\n    versions: { v1: { path: /v1/clients, fields: [name], rename: { label: name } } }';
   const config = await testConfig(t, [[/(\n  clients:\n    path: .*\n    mode: .*)/, `$1${versions}`]]);
@@ -84,13 +83,18 @@ t.test('N1, N2: types of the document compile a client, which then speaks with t
   await writeFile(join(folder, 'client.ts'), CLIENT);
   await writeFile(join(folder, 'wrong.ts'), WRONG);
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-  for (const file of ['client', 'wrong'])
-    await writeFile(
-      join(folder, `tsconfig.${file}.json`),
-      JSON.stringify({ ...TSCONFIG, files: [`${file}.ts`] }),
-    );
-  t.same(compile('client'), [], 'it compiles');
-  const refused = compile('wrong').map((line) => Number(/\((\d+),/.exec(line)?.[1]));
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ ...TSCONFIG, files: ['client.ts', 'wrong.ts'] }),
+  );
+  const errors = compile();
+  const inWrong = (line: string) => line.startsWith('wrong.ts(');
+  t.same(
+    errors.filter((line) => !inWrong(line)),
+    [],
+    'it compiles',
+  );
+  const refused = errors.filter(inWrong).map((line) => Number(/\((\d+),/.exec(line)?.[1]));
   t.same([...new Set(refused)], [5, 6, 7, 8, 9], 'and whatever is wrong does not');
 
   const gateway = await startGateway(t, { config, env: sides.env });

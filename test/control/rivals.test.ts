@@ -1,12 +1,12 @@
 import t from 'tap';
 import { call } from '../cli/place.ts';
-import { NO_OPERATIONS, startGateway, testConfig } from '../harness/gateway.ts';
+import { startGateway, testConfig } from '../harness/gateway.ts';
 import { ROOT } from '../harness/postgres.ts';
 import { createTwoSides } from '../harness/two-sides.ts';
 import { until } from '../harness/wait.ts';
 
-const sides = await createTwoSides(t, { migrate: false });
-const config = await testConfig(t, [NO_OPERATIONS, [/\nserver:\n/, '$&  replica: twin\n']]);
+const sides = await createTwoSides(t);
+const config = await testConfig(t, [[/\nserver:\n/, '$&  replica: twin\n']]);
 const status = async () => (await call(['status'], { ...sides.env, BANYAN_CONFIG: config.file }, ROOT)).out;
 
 t.test('a restart under the same name is no rival', async (t) => {

@@ -4,7 +4,6 @@ import { type FaultProxy, startFaultProxy } from '../harness/fault-proxy.ts';
 import {
   type GatewayProcess,
   type GatewayStart,
-  NO_OPERATIONS,
   startGateway,
   type TestConfig,
   testConfig,
@@ -55,10 +54,7 @@ export async function openFaultPlace(t: Teardown, { records = 200, gateways = 1 
   t.teardown(async () => await Promise.all([ways.legacy.close(), ways.new.close()]));
   // A small chunk, so that a backfill has several; time enough for a switch whose gateway is killed again and again.
   const settings = 'backfill: { chunk: 50 }\n    batch: { max: 50 }\n    switch: { hold: 3s, budget: 2m }';
-  const config = await testConfig(t, [
-    NO_OPERATIONS,
-    [/(path: \/api\/clients\n    mode: legacy)/, `$1\n    ${settings}`],
-  ]);
+  const config = await testConfig(t, [[/(path: \/api\/clients\n    mode: legacy)/, `$1\n    ${settings}`]]);
   const through = {
     ...sides.env,
     SUPABASE_URL: ways.legacy.url(env.SUPABASE_URL),

@@ -4,7 +4,7 @@ import { startGateway, testConfig } from '../harness/gateway.ts';
 import { createTwoSides } from '../harness/two-sides.ts';
 
 t.test('with ack: both no write is called behind because another pass has synced its key', async (t) => {
-  const sides = await createTwoSides(t, { migrate: false });
+  const sides = await createTwoSides(t);
   const config = await testConfig(t, [
     [/(path: \/api\/companies\n    mode: legacy\n)/, '$1    ack: both\n'],
     [/timeout: [12]s\n    deadline: [36]s/g, 'timeout: 7s\n    deadline: 15s'],

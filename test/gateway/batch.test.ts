@@ -27,7 +27,7 @@ await writeFile(
     },
   }),
 );
-const sides = await createTwoSides(t, { migrate: false });
+const sides = await createTwoSides(t);
 const config = await testConfig(t, [
   [
     /(\n  clients:\n    path: .*\n    mode: .*)/,

@@ -6,7 +6,7 @@ import { createTwoSides } from '../harness/two-sides.ts';
 import { until } from '../harness/wait.ts';
 
 /** What a route does around its stores, with one gateway before two real sides; legacy is reached through a proxy. */
-const sides = await createTwoSides(t, { migrate: false });
+const sides = await createTwoSides(t);
 const legacyUrl = new URL(sides.env.SUPABASE_URL as string);
 const proxy = await startFaultProxy({ target: { host: legacyUrl.hostname, port: Number(legacyUrl.port) } });
 t.teardown(() => proxy.close());

@@ -10,7 +10,7 @@ import { until } from '../harness/wait.ts';
 import { exchange, startUpstream } from './upstream.ts';
 
 const upstream = await startUpstream(t);
-const sides = await createTwoSides(t, { migrate: false, scale: 0.005 });
+const sides = await createTwoSides(t, { scale: 0.005 });
 const config = await testConfig(t);
 const gateway = await startGateway(t, { config, env: sides.env });
 

@@ -9,7 +9,7 @@ import { until } from '../harness/wait.ts';
 import { allOf, begin, bodyOf, exchange, startUpstream } from './upstream.ts';
 
 const upstream = await startUpstream(t);
-const sides = await createTwoSides(t, { migrate: false });
+const sides = await createTwoSides(t);
 const config = await testConfig(t, [[/logLevel: .*/, '$&\n  bodyLimit: 10kb']]);
 const gateway = await startGateway(t, { config, env: { ...sides.env, LEGACY_API_URL: upstream.url } });
 

@@ -10,7 +10,7 @@ const PATIENT = [
   [/statementTimeout: 2s/, 'statementTimeout: 7s'],
 ] as const;
 
-const sides = await createTwoSides(t, { migrate: false });
+const sides = await createTwoSides(t);
 const [here, there] = [await testConfig(t, PATIENT), await testConfig(t, PATIENT)];
 let one = await startGateway(t, { config: here, env: sides.env });
 const two = await startGateway(t, { config: there, env: sides.env });

@@ -18,7 +18,7 @@ const PATIENT = [
 ] as const;
 
 const upstream = await startUpstream(t, 'upstream');
-const sides = await createTwoSides(t, { migrate: false, scale: 0.002 });
+const sides = await createTwoSides(t, { scale: 0.002 });
 const config = await testConfig(t, PATIENT);
 const gateway = await startGateway(t, { config, env: { ...sides.env, LEGACY_API_URL: upstream.url } });
 const RIGHT = config.text;
@@ -204,7 +204,7 @@ t.test('a request that began under a configuration ends under it', async (t) => 
 
 t.test('a resource that is new in the file is served, with its table, rows and triggers', async (t) => {
   const onlyFour = RIGHT.replace(/\n {2}companies:\n(?: {4}.*\n| {6}.*\n)+/, '\n');
-  const fresh = await createTwoSides(t, { migrate: false });
+  const fresh = await createTwoSides(t);
   const own = await testConfig(t, PATIENT);
   await own.write(onlyFour);
   const other = await startGateway(t, { config: own, env: fresh.env });

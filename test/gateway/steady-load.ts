@@ -24,7 +24,7 @@ export interface SteadyLoad {
 const PARALLEL = 32;
 
 /** Begins `perSecond` requests a second, each made by `next`, until it is stopped. */
-export function startLoad(t: Teardown, base: string, next: () => Shot, perSecond = 200): SteadyLoad {
+export function startLoad(t: Teardown, base: string, next: () => Shot, perSecond = 100): SteadyLoad {
   const agent = new Agent({ connections: PARALLEL });
   const failures: string[] = [];
   let count = 0;

@@ -6,10 +6,10 @@ import { bindSnapshot } from '../../src/app/bind.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { PrismaStoreSettings } from '../../src/domain/configuration.ts';
 import type { Row } from '../../src/domain/values.ts';
-import { migratePrisma } from '../../src/stores/prisma/migrate.ts';
 import { PrismaStore } from '../../src/stores/prisma/store.ts';
 import { modeOf, moveByFile, send } from '../harness/api.ts';
 import { startGateway, type TestConfig } from '../harness/gateway.ts';
+import { applyMigrations } from '../harness/migrations.ts';
 import { createDatabase, ROOT } from '../harness/postgres.ts';
 import { startRestServer, type RestStyle } from '../harness/rest-server.ts';
 import { MIGRATIONS, SCHEMA } from '../harness/two-sides.ts';
@@ -60,7 +60,7 @@ t.test(
   'D1: where only the legacy API draws keys, creates are sent without one and follow under its key',
   async (t) => {
     const [old, fresh] = [await createDatabase(t), await createDatabase(t)];
-    await migratePrisma({ url: old.accounts.owner, schema: SCHEMA, migrations: MIGRATIONS });
+    await applyMigrations(old.accounts.owner, MIGRATIONS);
     const env: Record<string, string> = {
       DATABASE_URL: fresh.accounts.gateway,
       DATABASE_OWNER_URL: fresh.accounts.owner,

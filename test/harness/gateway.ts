@@ -30,15 +30,20 @@ export const QUICK: readonly (readonly [RegExp, string])[] = [
   [/schema: prisma\/schema.prisma/, `schema: ${resolve(ROOT, 'prisma/schema.prisma')}`],
 ];
 
-/** For tests that start many gateways: loading an operation's TypeScript is a fifth of a start. */
-export const NO_OPERATIONS = [/\noperations:\n(?: {2}.*\n)+/, '\n'] as const;
+/** Loading an operation's TypeScript is a fifth of a start. */
+const NO_OPERATIONS = [/\noperations:\n(?: {2}.*\n)+/, '\n'] as const;
 
-/** `edits`: pattern and replacement, applied to the project's own file after `QUICK`. */
+/**
+ * `edits`: pattern and replacement, applied to the project's own file after `QUICK`. Its operations are left out unless
+ * they are asked for.
+ */
 export async function testConfig(
   t: Teardown,
   edits: readonly (readonly [RegExp, string])[] = [],
+  { operations = false } = {},
 ): Promise<TestConfig> {
-  return await configOf(t, resolve(ROOT, 'routes.config.yaml'), [...QUICK, ...edits]);
+  const all = [...QUICK, ...(operations ? [] : [NO_OPERATIONS]), ...edits];
+  return await configOf(t, resolve(ROOT, 'routes.config.yaml'), all);
 }
 
 /** The same of any file, e.g. an example's. */
@@ -101,12 +106,15 @@ export interface GatewayStart {
   mayEndAtOnce?: boolean;
 }
 
+/** Prisma's WebAssembly reads a schema and has nothing more to do: optimizing it takes longer than that. */
+const ONCE = '--liftoff-only';
+
 let program: string[] | undefined;
 
 /** Arguments of node: the gateway as it was built before the first test, or from the sources where nobody built it. */
 export function gatewayProgram(): string[] {
   return (program ??= isBuilt()
-    ? [resolve(ROOT, 'dist/main.js')]
+    ? [ONCE, resolve(ROOT, 'dist/main.js')]
     : ['--import', 'tsx', resolve(ROOT, 'src/main.ts')]);
 }
 
@@ -135,7 +143,7 @@ export async function startGateway(t: Teardown, start: GatewayStart): Promise<Ga
     {
       what: 'the gateway serves',
       timeout: 60_000,
-      every: 25,
+      every: 40,
     },
   );
   if (!gateway.isRunning() && !start.mayEndAtOnce)

@@ -35,19 +35,24 @@ interface Key {
   jwk: JWK;
 }
 
+async function makeKeys(nextKid: () => string): Promise<Key[]> {
+  return await Promise.all(
+    (['RS256', 'ES256'] as const).map(async (algorithm) => {
+      const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
+      const kid = nextKid();
+      const jwk = { ...(await exportJWK(publicKey)), kid, alg: algorithm, use: 'sig' };
+      return { kid, algorithm, privateKey, jwk };
+    }),
+  );
+}
+
+/** Nobody's; made when the first token is forged, for making them takes a good part of a second. */
+let strangers: Promise<Key[]> | undefined;
+
 export async function startIssuer(t: Teardown): Promise<TestIssuer> {
   let made = 0;
-  const makeKeys = async (): Promise<Key[]> =>
-    await Promise.all(
-      (['RS256', 'ES256'] as const).map(async (algorithm) => {
-        const { privateKey, publicKey } = await generateKeyPair(algorithm, { extractable: true });
-        const kid = `key-${++made}`;
-        const jwk = { ...(await exportJWK(publicKey)), kid, alg: algorithm, use: 'sig' };
-        return { kid, algorithm, privateKey, jwk };
-      }),
-    );
-  let keys = await makeKeys();
-  const strangers = await makeKeys();
+  const nextKid = () => `key-${++made}`;
+  let keys = await makeKeys(nextKid);
   let isDown = false;
   let fetches = 0;
 
@@ -71,7 +76,7 @@ export async function startIssuer(t: Teardown): Promise<TestIssuer> {
     url,
     async token(claims, options = {}) {
       const { algorithm = 'RS256', expiresIn = 600, issuer = url, audience = 'banyan', forged } = options;
-      const all = forged ? strangers : keys;
+      const all = forged ? await (strangers ??= makeKeys(() => 'stranger')) : keys;
       const { kid, privateKey } = all.find((key) => key.algorithm === algorithm) as Key;
       const shown = forged ? (keys.find((key) => key.algorithm === algorithm) as Key).kid : kid;
       return await new SignJWT(claims)
@@ -82,7 +87,7 @@ export async function startIssuer(t: Teardown): Promise<TestIssuer> {
         .setExpirationTime(Math.floor(Date.now() / 1_000) + expiresIn)
         .sign(privateKey);
     },
-    rotate: async () => void (keys = await makeKeys()),
+    rotate: async () => void (keys = await makeKeys(nextKid)),
     down: () => (isDown = true),
     up: () => (isDown = false),
     fetches: () => fetches,

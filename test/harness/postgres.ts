@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type pg from 'pg';
+import pg from 'pg';
 import { type Accounts, makeDatabase, withClient } from '../../src/quickstart/accounts.ts';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/quickstart/embedded-postgres.ts';
 import { isAlive } from '../../src/quickstart/postgres-process.ts';
@@ -27,6 +27,9 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+/** What connections of the tests themselves are called in pg_stat_activity. */
+export const HARNESS = 'banyan test';
+
 let server: Promise<EmbeddedPostgres> | undefined;
 
 /**
@@ -51,7 +54,7 @@ export async function createDatabase(t?: Teardown): Promise<TestDatabase> {
   const login = (role: string) => ({ user: `${name}_${role}`, password: 'test' });
   const accounts: Accounts = { owner: login('owner'), gateway: login('gateway'), reports: login('reports') };
   await withClient(url('postgres'), (client) => makeDatabase(client, name, accounts));
-  // No connection is kept: a test that cuts or counts connections has only its own.
+  const own = briefConnections(url(name));
   const database: TestDatabase = {
     name,
     url: url(name),
@@ -60,12 +63,31 @@ export async function createDatabase(t?: Teardown): Promise<TestDatabase> {
       gateway: url(name, accounts.gateway),
       reports: url(name, accounts.reports),
     },
-    query: <R>(text: string, parameters?: unknown[]) =>
-      withClient(url(name), async (client) => (await client.query(text, parameters)).rows as R[]),
-    drop: () => withClient(url('postgres'), (client) => dropDatabase(client, name)),
+    query: async <R>(text: string, parameters?: unknown[]) => (await own.query(text, parameters)).rows as R[],
+    drop: async () => {
+      // Not waited for: a statement that still waits for a lock ends with its database.
+      own.end().catch(() => {});
+      await withClient(url('postgres'), (client) => dropDatabase(client, name));
+    },
   };
   t?.teardown(() => database.drop());
   return database;
+}
+
+/**
+ * Connections that outlive their statement by a moment: a condition that is looked at again and again does not log in
+ * each time, and a test that cuts or counts connections soon has only its own.
+ */
+function briefConnections(url: string): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    application_name: HARNESS,
+    max: 20,
+    idleTimeoutMillis: 100,
+    allowExitOnIdle: true,
+  });
+  pool.on('error', () => {});
+  return pool;
 }
 
 async function dropDatabase(client: pg.Client, name: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { loadSampleData } from '../../src/quickstart/sample-data.ts';
 import { type SupabaseLite, startSupabaseLite } from '../../src/quickstart/supabase-lite.ts';
-import { migratePrisma } from '../../src/stores/prisma/migrate.ts';
+import { applyMigrations } from './migrations.ts';
 import { ROOT, type Teardown, type TestDatabase, createDatabase } from './postgres.ts';
 
 export const SCHEMA = resolve(ROOT, 'prisma/schema.prisma');
@@ -44,9 +44,7 @@ export async function startLegacy(t: Teardown, options: SidesOptions = {}): Prom
 /** A legacy side and a new side, as at the beginning of the road. */
 export async function createTwoSides(t: Teardown, options: SidesOptions = {}): Promise<TwoSides> {
   const [legacy, fresh] = await Promise.all([startLegacy(t, options), createDatabase(t)]);
-  if (options.migrate !== false) {
-    await migratePrisma({ url: fresh.accounts.owner, schema: SCHEMA, migrations: MIGRATIONS });
-  }
+  if (options.migrate !== false) await applyMigrations(fresh.accounts.owner, MIGRATIONS);
   return {
     legacy,
     new: fresh,

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseJson, stringifyJson, type Row } from '../../src/domain/values.ts';
 import { call } from '../cli/place.ts';
 import { startGateway, type GatewayProcess } from '../harness/gateway.ts';
+import { applyMigrations } from '../harness/migrations.ts';
 import { createDatabase, ROOT, type Teardown, type TestDatabase } from '../harness/postgres.ts';
 
 /** A product whose legacy is a JSON file with ObjectIds, and whose new side has UUIDs. */
@@ -94,6 +95,7 @@ export async function openShop(t: Teardown, lists: Record<string, Row[]>): Promi
   const folder = await mkdtemp(join(tmpdir(), 'banyan-shop-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const database = await createDatabase(t);
+  await applyMigrations(database.accounts.owner, resolve(ROOT, 'test/mapping/shop/migrations'));
   const [legacy, file] = [join(folder, 'legacy.json'), join(folder, 'routes.config.yaml')];
   const write: Shop['write'] = async (next) => {
     const present = await read().catch(() => ({

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { modeOf, moveByFile, ROAD_BACK, ROAD_UP, send } from '../harness/api.ts';
 import { type GatewayProcess, startGateway, testConfig, type TestConfig } from '../harness/gateway.ts';
 import { ROOT } from '../harness/postgres.ts';
-import { createTwoSides, type TwoSides } from '../harness/two-sides.ts';
+import { createTwoSides, type SidesOptions, type TwoSides } from '../harness/two-sides.ts';
 import { until } from '../harness/wait.ts';
 
 /** In the order in which they move (E1). */
@@ -18,9 +18,9 @@ interface Erp {
   gateway: GatewayProcess;
 }
 
-async function startErp(t: Test, options: { scale?: number } = {}): Promise<Erp> {
-  const sides = await createTwoSides(t, { migrate: false, ...options });
-  const config = await testConfig(t);
+async function startErp(t: Test, options: SidesOptions & { operations?: boolean } = {}): Promise<Erp> {
+  const sides = await createTwoSides(t, options);
+  const config = await testConfig(t, [], options);
   return { sides, config, gateway: await startGateway(t, { config, env: sides.env }) };
 }
 
@@ -76,7 +76,7 @@ t.test(
       RESOURCES,
       'one migration per resource, in order',
     );
-    const { sides, config, gateway } = await startErp(t, { scale: 0.005 });
+    const { sides, config, gateway } = await startErp(t, { scale: 0.005, migrate: false });
     const ids: Partial<Record<Resource, string>> = {};
     for (const mode of ROAD_UP) {
       for (const resource of RESOURCES) {
@@ -148,7 +148,7 @@ t.test('E2, E3, E7, E9: URLs, envelope, names and native types stay the same in 
 t.test(
   'E4: pool, waiting time and statement timeout are configuration, and slow statements are logged with their plan',
   async (t) => {
-    const sides = await createTwoSides(t, { migrate: false });
+    const sides = await createTwoSides(t);
     const config = await testConfig(t, [
       [/pool: \{ max: 20, wait: 5s \}/, 'pool: { max: 1, wait: 300ms }'],
       [/statementTimeout: 2s/, 'statementTimeout: 400ms'],
@@ -180,7 +180,7 @@ t.test(
 );
 
 t.test('E5: an appointment and its side effects are one transaction on the new side', async (t) => {
-  const { sides, config, gateway } = await startErp(t);
+  const { sides, config, gateway } = await startErp(t, { operations: true });
   const client = await create(gateway, 'clients', {});
   const service = await create(gateway, 'services', {});
   const ids = { clients: client.id, services: service.id };

@@ -27,7 +27,7 @@ let shared: Promise<Place> | undefined;
 function office(): Promise<Place> {
   return (shared ??= (async () => {
     if (!server) throw new Error('no MongoDB');
-    const hybrid = await startHybrid(t, server);
+    const hybrid = await startHybrid(t, server, { migrate: false });
     const gateway = await startGateway(t, { config: hybrid.config, env: hybrid.env });
     const [north, south] = [
       await person(gateway.url, 'ws-north'),

@@ -21,7 +21,7 @@ let shared: Promise<Live> | undefined;
 /** One shop for the lines that need it live; each of them works with a user and products of its own. */
 function liveShop(): Promise<Live> {
   return (shared ??= (async () => {
-    const shop = await startShop(t);
+    const shop = await startShop(t, { migrate: false });
     const gateway = await startGateway(t, { config: shop.config, env: shop.env });
     for (const mode of ['dual-write', 'shadow', 'live']) await shop.moveAll(mode);
     return { ...shop, gateway };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { isBanyanError } from '../../../src/domain/errors.ts';
 import { migratePrisma, pendingMigrations, schemaDifference } from '../../../src/stores/prisma/migrate.ts';
+import { applyMigrations } from '../../harness/migrations.ts';
 import { createDatabase } from '../../harness/postgres.ts';
 import { MIGRATIONS, SCHEMA } from '../../harness/two-sides.ts';
 
@@ -55,6 +56,14 @@ t.test('the migrations make exactly the tables of the Prisma schema', async (t) 
   t.equal(await schemaDifference(paths), '', 'other schemas are no difference');
   await database.query('ALTER TABLE clients DROP COLUMN siret');
   t.match(await schemaDifference(paths), /ALTER TABLE "clients" ADD COLUMN\s+"siret" VARCHAR\(14\)/);
+});
+
+t.test('databases of other tests, which are made without the engine, are what it would make', async (t) => {
+  const database = await createDatabase(t);
+  const paths = { url: database.accounts.owner, schema: SCHEMA, migrations: MIGRATIONS };
+  await applyMigrations(database.accounts.owner, MIGRATIONS);
+  t.same(await pendingMigrations(paths), []);
+  t.same(await migratePrisma(paths), { applied: [] });
 });
 
 t.test('of several processes that migrate at once, each migration is applied by one', async (t) => {

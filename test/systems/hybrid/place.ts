@@ -5,6 +5,7 @@ import { tokenFor } from '../../../examples/hybrid/token.ts';
 import { modeOf, send, type Answer } from '../../harness/api.ts';
 import { configOf, type TestConfig } from '../../harness/gateway.ts';
 import { createMongoDatabase, type MongoDatabase, type MongoServer } from '../../harness/mongo.ts';
+import { applyMigrations } from '../../harness/migrations.ts';
 import { createDatabase, ROOT, type Teardown, type TestDatabase } from '../../harness/postgres.ts';
 import { until } from '../../harness/wait.ts';
 
@@ -37,6 +38,7 @@ const QUICK: readonly (readonly [RegExp, string])[] = [
   [/schema: prisma\//g, `schema: ${FOLDER}/prisma/`],
 ];
 
+/** `migrate`: false leaves the tables to the gateway. */
 export async function startHybrid(
   t: Teardown,
   server: MongoServer,
@@ -44,11 +46,13 @@ export async function startHybrid(
     orders = 40,
     seed = 5,
     mongoUrl = server.url,
-  }: { orders?: number; seed?: number; mongoUrl?: string } = {},
+    migrate = true,
+  }: { orders?: number; seed?: number; mongoUrl?: string; migrate?: boolean } = {},
 ): Promise<Hybrid> {
   const mongo = await createMongoDatabase(server, t);
   await fill(mongo.db, { orders, seed });
   const database = await createDatabase(t);
+  if (migrate) await applyMigrations(database.accounts.owner, join(FOLDER, 'prisma/migrations'));
   const config = await configOf(t, join(FOLDER, 'routes.config.yaml'), QUICK);
   const isThere = async (name: string, mode: string) =>
     await until(async () => (await modeOf(database, name)) === mode, {

@@ -54,16 +54,17 @@ export async function compileClients(
   });
   if (made.status !== 0) throw new Error(`banyan client: ${made.stderr}${made.stdout}`);
   await writeFile(join(folder, 'package.json'), '{"type":"module"}');
-  const compile = async (name: string, text: string) => {
-    await writeFile(join(folder, `${name}.ts`), text);
-    const config = join(folder, `tsconfig.${name}.json`);
-    await writeFile(config, JSON.stringify({ compilerOptions: OPTIONS, files: [`${name}.ts`] }));
-    const tsc = resolve(ROOT, 'node_modules/typescript/bin/tsc');
-    const { stdout } = spawnSync(process.execPath, [tsc, '--project', config], {
-      cwd: folder,
-      encoding: 'utf8',
-    });
-    return stdout.split('\n').filter((line) => line.includes('error TS'));
-  };
-  return { right: await compile('right', CLIENT), wrong: await compile('wrong', WRONG) };
+  await writeFile(join(folder, 'right.ts'), CLIENT);
+  await writeFile(join(folder, 'wrong.ts'), WRONG);
+  const config = join(folder, 'tsconfig.json');
+  await writeFile(config, JSON.stringify({ compilerOptions: OPTIONS, files: ['right.ts', 'wrong.ts'] }));
+  const tsc = resolve(ROOT, 'node_modules/typescript/bin/tsc');
+  const { stdout } = spawnSync(process.execPath, [tsc, '--project', config], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  const errors = stdout.split('\n').filter((line) => line.includes('error TS'));
+  // What is wrong with the types themselves counts against the client that is right.
+  const refused = (line: string) => line.startsWith('wrong.ts(');
+  return { right: errors.filter((line) => !refused(line)), wrong: errors.filter(refused) };
 }

@@ -11,6 +11,7 @@ import type { ComplianceEngine } from '../../../examples/novacrm/compliance/engi
 import { tokenFor, type Role } from '../../../examples/novacrm/token.ts';
 import { configOf, type TestConfig } from '../../harness/gateway.ts';
 import type { Subject } from '../../load/subjects.ts';
+import { applyMigrations } from '../../harness/migrations.ts';
 import { createDatabase, ROOT, type Teardown, type TestDatabase } from '../../harness/postgres.ts';
 
 export const FOLDER = resolve(ROOT, 'examples/novacrm');
@@ -35,7 +36,11 @@ const QUICK: readonly (readonly [RegExp, string])[] = [
   [/schema: prisma\//g, `schema: ${FOLDER}/prisma/`],
 ];
 
-export async function startNovaCrm(t: Teardown, { scale = 0 }: { scale?: number } = {}): Promise<NovaCrm> {
+/** `migrate`: false leaves the tables to the gateway. */
+export async function startNovaCrm(
+  t: Teardown,
+  { scale = 0, migrate = true }: { scale?: number; migrate?: boolean } = {},
+): Promise<NovaCrm> {
   const folder = await mkdtemp(join(tmpdir(), 'banyan-novacrm-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'novacrm.db');
@@ -43,6 +48,7 @@ export async function startNovaCrm(t: Teardown, { scale = 0 }: { scale?: number 
   const legacy = new SQLite(file);
   t.teardown(() => legacy.close());
   const database = await createDatabase(t);
+  if (migrate) await applyMigrations(database.accounts.owner, join(FOLDER, 'prisma/migrations'));
   return {
     env: {
       NOVACRM_FILE: file,

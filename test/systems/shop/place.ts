@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { type FILES, makeData, writeData, type ShopData } from '../../../examples/shop/data.ts';
 import { modeOf } from '../../harness/api.ts';
 import { configOf, type TestConfig } from '../../harness/gateway.ts';
+import { applyMigrations } from '../../harness/migrations.ts';
 import { createDatabase, ROOT, type Teardown, type TestDatabase } from '../../harness/postgres.ts';
 import { until } from '../../harness/wait.ts';
 
@@ -45,15 +46,22 @@ const QUICK: readonly (readonly [RegExp, string])[] = [
   [/schema: prisma\//g, `schema: ${FOLDER}/prisma/`],
 ];
 
+/** `migrate`: false leaves the tables to the gateway. */
 export async function startShop(
   t: Teardown,
-  { users = 20, seed = 11, dirty = false }: { users?: number; seed?: number; dirty?: boolean } = {},
+  {
+    users = 20,
+    seed = 11,
+    dirty = false,
+    migrate = true,
+  }: { users?: number; seed?: number; dirty?: boolean; migrate?: boolean } = {},
 ): Promise<Shop & { given: ShopData }> {
   const data = await mkdtemp(join(tmpdir(), 'banyan-shop-'));
   t.teardown(() => rm(data, { recursive: true, force: true }));
   const given = makeData({ users, seed, dirty });
   await writeData(data, given);
   const database = await createDatabase(t);
+  if (migrate) await applyMigrations(database.accounts.owner, join(FOLDER, 'prisma/migrations'));
   const config = await configOf(t, join(FOLDER, 'routes.config.yaml'), QUICK);
   return {
     given,

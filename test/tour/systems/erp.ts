@@ -87,7 +87,7 @@ export const erp: TourSystem = {
   subject: SUBJECTS[RESOURCE],
   roads: [MAIN_ROAD],
   startPlace,
-  config: async (endings) => await testConfig(endings, EDITS),
+  config: async (endings) => await testConfig(endings, EDITS, { operations: true }),
 };
 
 /** System E, on the roads on which both sides hold records of their own. */
