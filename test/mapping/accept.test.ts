@@ -51,6 +51,7 @@ t.test('every mistake of a body is named, all at once, with what would be right'
     ['newsletter', 'true', /true or false/],
     ['firstContactOn', '2026-02-30', /a date/],
     ['lastEngagementAt', '2026-13-01T00:00:00Z', /a timestamp/],
+    ['lastEngagementAt', '0001-01-01T00:00:00+01:00', /a timestamp/],
     ['tags', 'a', /must be an array/],
     ['tags', ['a', null], /item 1: must not be null/],
     ['metadata', { a: ['\u0000'] }, /JSON without/],
