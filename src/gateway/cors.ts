@@ -6,6 +6,12 @@ import type { CorsSettings } from '../domain/configuration.ts';
 const EXPOSED = [
   'x-served-by',
   'x-total-count',
+  'x-next-cursor',
+  'x-cache',
+  'x-banyan-secondary',
+  'x-ratelimit-limit',
+  'x-ratelimit-remaining',
+  'x-ratelimit-reset',
   'x-request-id',
   'server-timing',
   'idempotency-replayed',
