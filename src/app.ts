@@ -15,7 +15,7 @@ import { AnswerCache } from './gateway/cache.ts';
 import { Matcher } from './gateway/match.ts';
 import { OperationComparer } from './gateway/operation-comparer.ts';
 import type { BoundOperation } from './gateway/operations.ts';
-import { connectRedis } from './gateway/redis.ts';
+import { connectRedis, ownerOf } from './gateway/redis.ts';
 import type { ResourceRuntime } from './gateway/runtime.ts';
 import { createGateway } from './gateway/server.ts';
 import type { Log } from './observability/log.ts';
@@ -140,11 +140,13 @@ export class App {
   private async listen(): Promise<void> {
     const { server } = this.binding.snapshot;
     const redis = await connectRedis(server.redis, this.log);
-    this.answers = new AnswerCache(redis, this.binding.control.url, () => this.cached(), this.log);
+    const owner = ownerOf(this.binding.control.url);
+    this.answers = new AnswerCache(redis, owner, () => this.cached(), this.log);
     this.server = await createGateway({
       server,
       redis,
       log: this.log,
+      owner,
       stores: () => [...this.binding.stores.values()],
       services: () => servicesOf(this.binding.operations),
       matcher: () => this.matcher,

@@ -8,7 +8,7 @@ import type {
 import type { Side } from '../domain/words.ts';
 import { DEFAULTS } from './defaults.ts';
 import type { AuthInFile, ConfigFile, OperationInFile, ResourceInFile } from './file-shape.ts';
-import { resilienceSettings } from './resilience.ts';
+import { rateLimitSettings, resilienceSettings } from './resilience.ts';
 import { fraction, milliseconds } from './units.ts';
 
 /** Signatures that fit a source of keys. A key set may hold keys of any asymmetric kind; never a shared secret. */
@@ -99,6 +99,7 @@ export function operationSettings(
     envelope: operation.envelope ?? null,
     roles: roles ? [...roles] : null,
     anonymous: operation.anonymous ?? standard.anonymous,
+    rateLimit: rateLimitSettings(operation.rateLimit),
   };
 }
 

@@ -27,6 +27,7 @@ export interface ConfigFile {
     shutdown?: string;
     logLevel?: ServerSettings['logLevel'];
     cors?: { origins: string[]; credentials?: boolean; maxAge?: string };
+    trustProxy?: string[];
     redis?: string;
     docs?: boolean;
     probes?: boolean;
@@ -192,7 +193,13 @@ export interface ResourceInFile {
   batch?: { max?: number; bodyLimit?: string };
   versions?: Record<string, VersionInFile>;
   cache?: { ttl: string };
-  rateLimit?: { max: number; window?: string; by?: string };
+  rateLimit?: RateLimitInFile;
+}
+
+export interface RateLimitInFile {
+  max: number;
+  window?: string;
+  by?: string;
 }
 
 export interface VersionInFile {
@@ -241,6 +248,7 @@ export interface OperationInFile {
   envelope?: ResourceSettings['envelope'];
   roles?: string[];
   anonymous?: boolean;
+  rateLimit?: RateLimitInFile;
 }
 
 export interface OperationSideInFile extends ResilienceInFile {

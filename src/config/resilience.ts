@@ -1,6 +1,6 @@
-import type { BreakerSettings, RetrySettings } from '../domain/configuration.ts';
+import type { BreakerSettings, RateLimitSettings, RetrySettings } from '../domain/configuration.ts';
 import { DEFAULTS } from './defaults.ts';
-import type { ResilienceInFile } from './file-shape.ts';
+import type { RateLimitInFile, ResilienceInFile } from './file-shape.ts';
 import { milliseconds } from './units.ts';
 
 /** What is done about the failures of a store or a service; null: nothing. */
@@ -19,4 +19,15 @@ export function retrySettings(given: ResilienceInFile['retry']): RetrySettings |
 export function breakerSettings(given: ResilienceInFile['breaker']): BreakerSettings | null {
   const { failures, rest } = { ...DEFAULTS.store.breaker, ...given };
   return given ? { failures, rest: milliseconds(rest) } : null;
+}
+
+/** How many requests of one caller are taken; null: any number. */
+export function rateLimitSettings(given: RateLimitInFile | undefined): RateLimitSettings | null {
+  const { max, window, by } = { ...DEFAULTS.resource.rateLimit, ...given };
+  return max === undefined ? null : { max, window: milliseconds(window), by: limitedBy(by) };
+}
+
+/** `ip`, or `claim:NAME`. */
+function limitedBy(text: string): RateLimitSettings['by'] {
+  return text === 'ip' ? text : { claim: text.slice('claim:'.length) };
 }

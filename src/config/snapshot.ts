@@ -3,7 +3,6 @@ import type {
   FieldSettings,
   MessageSchemas,
   QuerySettings,
-  RateLimitSettings,
   ResourceSettings,
   ServerSettings,
   Snapshot,
@@ -13,7 +12,7 @@ import { accessSettings, authSettings, corsSettings, operationSettings } from '.
 import { httpSettings, jsonFileSettings } from './api-settings.ts';
 import { DEFAULTS } from './defaults.ts';
 import type { AuthInFile, ConfigFile, ResourceInFile, StoreInFile } from './file-shape.ts';
-import { breakerSettings, resilienceSettings, retrySettings } from './resilience.ts';
+import { breakerSettings, rateLimitSettings, resilienceSettings, retrySettings } from './resilience.ts';
 import { sortField } from './rules/query.ts';
 import { bytes, fraction, milliseconds } from './units.ts';
 
@@ -53,6 +52,7 @@ function serverSettings(given: ConfigFile['server']): ServerSettings {
     shutdown: milliseconds(server.shutdown),
     logLevel: server.logLevel,
     cors: corsSettings(given?.cors),
+    trustProxy: [...(given?.trustProxy ?? [])],
     redis: given?.redis ?? null,
     docs: server.docs,
     probes: server.probes,
@@ -167,19 +167,8 @@ function edgeSettings(
       schemas: messageSchemas(given.schemas, absolute),
     })),
     cache: cache ? { ttl: milliseconds(cache.ttl) } : null,
-    rateLimit: rateLimit
-      ? {
-          max: rateLimit.max,
-          window: milliseconds(rateLimit.window ?? DEFAULTS.resource.rateLimit.window),
-          by: limitedBy(rateLimit.by ?? DEFAULTS.resource.rateLimit.by),
-        }
-      : null,
+    rateLimit: rateLimitSettings(rateLimit),
   };
-}
-
-/** `ip`, or `claim:NAME`. */
-function limitedBy(text: string): RateLimitSettings['by'] {
-  return text === 'ip' ? text : { claim: text.slice('claim:'.length) };
 }
 
 function messageSchemas(

@@ -40,6 +40,8 @@ export interface ServerSettings {
   logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** Pages of other origins that may call the gateway's own routes; null: none. */
   cors: CorsSettings | null;
+  /** Addresses and networks of proxies whose word for the caller's address is taken; none: nobody's. */
+  trustProxy: readonly string[];
   /** URL of a Redis that replicas share for caches and rate limits; null: each process has its own. Secret. */
   redis: string | null;
   /** Whether `/openapi.json` and the page `/docs` are served. */
@@ -426,6 +428,7 @@ export interface OperationSettings {
   roles: readonly string[] | null;
   /** Whether it may be run without a token. */
   anonymous: boolean;
+  rateLimit: RateLimitSettings | null;
 }
 
 /** `shadow`: legacy answers, and new is asked too and compared, off the client's path. */

@@ -1,5 +1,6 @@
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
-import { parseJson, type Value } from '../domain/values.ts';
+import type { Value } from '../domain/values.ts';
+import { readJson } from './message-text.ts';
 
 /** One message of a batch, or why it cannot be read. */
 export type BatchMessage = { value: Value } | { error: BanyanError };
@@ -31,7 +32,7 @@ function readLines(text: string): BatchMessage[] {
     .filter((line) => line.trim() !== '')
     .map((line) => {
       try {
-        return { value: parse(line) };
+        return { value: readJson(line, 'this') };
       } catch (error) {
         if (isBanyanError(error)) return { error };
         throw error;
@@ -40,15 +41,7 @@ function readLines(text: string): BatchMessage[] {
 }
 
 function readArray(text: string): BatchMessage[] {
-  const body = parse(text);
+  const body = readJson(text, 'this');
   if (Array.isArray(body)) return body.map((value) => ({ value }));
   throw new BanyanError('batch-invalid', 'the body is JSON, but not an array of records');
-}
-
-function parse(text: string): Value {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    throw new BanyanError('invalid-json', `this is not JSON: ${(error as Error).message.slice(0, 200)}`);
-  }
 }

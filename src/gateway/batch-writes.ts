@@ -4,6 +4,7 @@ import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { CreateOutcome } from '../replication/resource.ts';
 import { markLegacyWrite, nameMarks } from '../state/journal.ts';
+import { tenantOf } from './access.ts';
 import { createAll, type BatchRecord, type BatchRequest } from './batch-inserts.ts';
 import { noteWrite } from './kept-answer.ts';
 import { placeOf } from './places.ts';
@@ -11,6 +12,7 @@ import { decidePlan, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { waitForSecondary } from './secondary.ts';
 import { auditWrite } from './write-audit.ts';
+import { plainDuplicate } from './write-verbs.ts';
 import { lateAnswer, nothingSent } from './writes.ts';
 
 export interface BatchResult {
@@ -26,6 +28,18 @@ export interface BatchResult {
  * switch refuses are held and decided anew; the others are done.
  */
 export async function runBatch(runtime: ResourceRuntime, request: BatchRequest): Promise<BatchResult> {
+  if (tenantOf(request.caller, runtime.resource) === null) return await runHeld(runtime, request);
+  const plain = (error: BanyanError) => (error.code === 'duplicate' ? plainDuplicate(runtime, error) : error);
+  try {
+    const done = await runHeld(runtime, request);
+    const outcomes = done.outcomes.map((one) => ('error' in one ? { error: plain(one.error) } : one));
+    return { ...done, outcomes };
+  } catch (error) {
+    throw isBanyanError(error) ? plain(error) : error;
+  }
+}
+
+async function runHeld(runtime: ResourceRuntime, request: BatchRequest): Promise<BatchResult> {
   const { resource, routes } = runtime;
   const until = performance.now() + resource.settings.switch.hold;
   const outcomes: CreateOutcome[] = [];

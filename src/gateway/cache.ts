@@ -44,6 +44,8 @@ const STATE_KEPT = 7 * 86_400;
 export class AnswerCache {
   readonly #answers: { answers: (asked: Asked) => Promise<Kept> };
   readonly #states = new Map<ResourceName, string>();
+  /** Resources of whose last writes Redis has taken no note, with how often it has not. */
+  readonly #unsaid = new Map<ResourceName, number>();
   readonly #redis: Redis | null;
   readonly #prefix: string;
   readonly #cached: () => Iterable<ResourceName>;
@@ -58,6 +60,8 @@ export class AnswerCache {
     this.#cached = cached;
     this.#prefix = `banyan-cache-${hash(owner).slice(0, 12)}`;
     this.#log = log;
+    // Others give what they have kept until Redis is told.
+    redis?.on('ready', () => void Promise.all([...this.#unsaid.keys()].map((name) => this.#renew(name))));
     const cache = createCache({
       storage: redis
         ? { type: 'redis', options: { client: redis as never } }
@@ -101,11 +105,24 @@ export class AnswerCache {
    */
   async written(resource: ResourceName, { cascades }: { cascades: boolean }): Promise<void> {
     const touched = [...this.#cached()].filter((name) => cascades || name === resource);
-    await Promise.all(touched.map(async (name) => await this.#renew(name)));
+    await Promise.all(
+      touched.map(async (name) => {
+        const failure = await this.#renew(name);
+        // The write is done: to refuse it now would be a lie.
+        if (failure)
+          this.#log.warn(
+            { resource: name, reason: failure.message },
+            'Redis did not take note of a write; until it is back, other processes may give kept answers of the resource',
+          );
+      }),
+    );
   }
 
   async #state(resource: ResourceName): Promise<string | null> {
     if (!this.#redis) return this.#states.get(resource) ?? '';
+    // What Redis still has may be from before a write that was answered while it was away.
+    if (this.#unsaid.has(resource)) await this.#renew(resource);
+    if (this.#unsaid.has(resource)) return null;
     try {
       const key = this.#stateKey(resource);
       const state = await this.#redis.get(key);
@@ -117,19 +134,20 @@ export class AnswerCache {
     }
   }
 
-  async #renew(resource: ResourceName): Promise<void> {
+  /** A new state of writes; answers why Redis has not heard of it. */
+  async #renew(resource: ResourceName): Promise<Error | null> {
     const state = randomUUID();
     this.#states.set(resource, state);
-    if (!this.#redis) return;
+    if (!this.#redis) return null;
+    const unsaid = this.#unsaid.get(resource);
     try {
       await this.#redis.set(this.#stateKey(resource), state, 'EX', STATE_KEPT);
+      // Of a write that came after it, it says nothing.
+      if (this.#unsaid.get(resource) === unsaid) this.#unsaid.delete(resource);
+      return null;
     } catch (error) {
-      // The write is done: to refuse it now would be a lie. Other processes may show the old answer until its ttl.
-      const details = { resource, reason: (error as Error).message };
-      this.#log.warn(
-        details,
-        'Redis did not take note of a write; kept answers of the resource stay until their ttl',
-      );
+      this.#unsaid.set(resource, (this.#unsaid.get(resource) ?? 0) + 1);
+      return error as Error;
     }
   }
 

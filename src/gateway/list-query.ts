@@ -9,7 +9,13 @@ import {
   type PageStart,
   type SortBy,
 } from '../domain/query.ts';
-import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
+import {
+  canonicalDecimal,
+  parseJson,
+  stringifyJson,
+  type PublicRecord,
+  type Value,
+} from '../domain/values.ts';
 import { acceptValue } from '../mapping/accept.ts';
 import { canonicalId } from '../mapping/ids.ts';
 import type { MappedField } from '../mapping/mapping.ts';
@@ -113,7 +119,7 @@ export function readFilters(
     const mapped = shape.fields.get(field);
     if (!mapped || !allowed.includes(mapped.name)) {
       problems.push(
-        `"${field}" is not a filter of ${resource.name}; filters: ${shown(shape, allowed).join(', ') || 'none'}`,
+        `"${field}" is not a filter of ${resource.name}; filters: ${namesOf(shape, allowed).join(', ') || 'none'}`,
       );
       continue;
     }
@@ -128,11 +134,17 @@ export function readFilters(
 
 /** A condition, or what is wrong with it. */
 function readCondition(field: MappedField, op: string, text: string): Condition | string {
-  if (op === 'null') return { field: field.name, op, value: text !== 'false' };
+  if (op === 'null') {
+    if (text !== 'true' && text !== 'false') return `"${text}" is neither true nor false`;
+    return { field: field.name, op, value: text === 'true' };
+  }
   if (!OPERATORS.includes(op as Operator))
     return `unknown operator "${op}"; operators: ${OPERATORS.join(', ')}, null`;
   if (field.list || field.type === 'json') return 'a list or document can only be asked whether it is null';
-  if (op === 'contains') return { field: field.name, op, value: text };
+  if (op === 'contains') {
+    if (field.type !== 'text') return 'only a text can be asked what it contains';
+    return text.includes('\u0000') ? 'no text contains U+0000' : { field: field.name, op, value: text };
+  }
   if (op === 'in') {
     const values = text.split(',').map((part) => filterValue(field, part));
     const wrong = values.find((value) => typeof value === 'object' && value !== null && 'problem' in value);
@@ -149,12 +161,22 @@ function readCondition(field: MappedField, op: string, text: string): Condition 
 function filterValue(field: MappedField, text: string): Value | { problem: string } {
   const plain = { ...field, as: 'number' as const, maxLength: null, precision: null };
   const given = field.type === 'boolean' ? ({ true: true, false: false }[text] ?? text) : text;
-  const result = acceptValue(plain, field.type === 'float' ? Number(text) : given);
+  const result = acceptValue(plain, field.type === 'float' ? floatOr(text) : given);
   return 'problem' in result ? result : result.value;
 }
 
+/** The number that a text is, or the text, which then is refused: `Number('')` would be 0, and `Number('x')` no value. */
+function floatOr(text: string): Value {
+  try {
+    const value = Number(canonicalDecimal(text));
+    return Number.isFinite(value) ? value : text;
+  } catch {
+    return text;
+  }
+}
+
 /** The names under which a client knows these fields. */
-function shown(shape: PublicShape, fields: readonly string[]): string[] {
+export function namesOf(shape: PublicShape, fields: readonly string[]): string[] {
   return fields.flatMap((field) => shape.nameOf(field) ?? []);
 }
 
@@ -171,7 +193,7 @@ function readSort(
     const name = part.replace(/^[-+]/, '');
     const field = text === undefined ? name : (shape.fields.get(name)?.name ?? '');
     if (!keyFields.includes(field) && !allowed.includes(field)) {
-      const known = shown(shape, [...keyFields, ...allowed]);
+      const known = namesOf(shape, [...keyFields, ...allowed]);
       problems.push(`cannot sort by "${name}"; sort fields: ${known.join(', ')}`);
     } else if (!sort.some((by) => by.field === field)) {
       sort.push({ field, descending: part.startsWith('-') });

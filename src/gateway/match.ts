@@ -19,6 +19,23 @@ export const OWN_PATHS = ['live', 'ready', 'health', 'metrics'].map((name) => `/
 const PROBES = ['/live', '/ready', '/health', '/metrics'];
 const DOCS = /^\/(openapi\.json$|docs(\/|$))/;
 
+const UNUSUAL = /%|\/\.?\/|.\/$/;
+const ESCAPE = /%[0-9a-f]{2}/gi;
+const UNRESERVED = /[\w.~-]/;
+
+/**
+ * A path as it is usually written. Servers take the others for the same (RFC 3986, 6.2.2): `/api/%6frders` would lead past
+ * the gateway to the upstream, whoever may see the orders and wherever they are now.
+ */
+function usualPath(path: string): string {
+  if (!UNUSUAL.test(path)) return path;
+  const decoded = path.replace(ESCAPE, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return UNRESERVED.test(character) ? character : escape;
+  });
+  return decoded.replace(/\/(\.?\/)+/g, '/').replace(/(.)\/$/, '$1');
+}
+
 const READS: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 
 interface Place {
@@ -65,7 +82,7 @@ export class Matcher {
   /** `target`: the request line's path with its query. A path below a record's is none of ours. */
   match(method: string, target: string): Match {
     const end = target.indexOf('?');
-    const path = end < 0 ? target : target.slice(0, end);
+    const path = usualPath(end < 0 ? target : target.slice(0, end));
     // Of a browser, whether it may: the gateway's own to answer only where it has been told what to say.
     if (method === 'OPTIONS' && !this.snapshot.server?.cors) return { kind: 'forward' };
     const plain =
@@ -82,7 +99,6 @@ export class Matcher {
   }
 
   private below(place: Place, method: string, text: string): Match {
-    if (text === '') return { kind: 'resource', ...place, key: null };
     if (text === 'batch' && method === 'POST' && place.resource.settings.batch)
       return { kind: 'batch', ...place };
     if (text === 'statistics' && READS.has(method) && place.resource.settings.query.statistics.length > 0)

@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { Ajv, type ErrorObject, type FuncKeywordDefinition, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
+import { Decimal } from 'decimal.js';
 import type { MessageSchemas } from '../domain/configuration.ts';
 import { BanyanError } from '../domain/errors.ts';
 import { isExactNumber, numberText, type Value } from '../domain/values.ts';
@@ -36,11 +37,21 @@ async function openMessageCheck(file: string): Promise<MessageCheck> {
   }
 }
 
+/** Exact: as doubles, 1.1 is no multiple of 0.01. */
+const MULTIPLE_OF: FuncKeywordDefinition = {
+  keyword: 'multipleOf',
+  type: 'number',
+  schemaType: 'number',
+  validate: (step: number, value: number) => new Decimal(value).mod(step).isZero(),
+  error: { message: ({ schema }) => `must be multiple of ${Number(schema)}` },
+};
+
 /** A check from a JSON Schema: 2020-12 where it says so in `$schema`, else draft-07. */
 export function messageCheck(schema: Record<string, unknown>): MessageCheck {
   const Draft = String(schema['$schema'] ?? '').includes('2020-12') ? Ajv2020 : Ajv;
   const ajv = new Draft({ allErrors: true, strictTypes: false, strictTuples: false, strictRequired: false });
   addFormats.default(ajv);
+  ajv.removeKeyword('multipleOf').addKeyword(MULTIPLE_OF);
   const validate: ValidateFunction = ajv.compile(schema);
   return {
     schema,

@@ -20,7 +20,7 @@ export function openApiDocument({ snapshot, resources }: Described): Record<stri
   return {
     openapi: '3.1.0',
     info: { title: 'API', version: snapshot.hash.slice(0, 12) },
-    paths: Object.fromEntries([
+    paths: byPath([
       ...faces.flatMap(({ settings, face }) => pathsOf(settings, face, snapshot.auth !== null)),
       ...operationPaths(snapshot.operations, snapshot.auth !== null),
     ]),
@@ -34,6 +34,13 @@ export function openApiDocument({ snapshot, resources }: Described): Record<stri
       ...(snapshot.auth ? { securitySchemes: { token: tokenScheme(snapshot.auth) } } : {}),
     },
   };
+}
+
+/** An operation may be a method more at the path of a resource. */
+function byPath(items: readonly [path: string, methods: object][]): Record<string, object> {
+  const paths: Record<string, object> = {};
+  for (const [path, methods] of items) paths[path] = { ...paths[path], ...methods };
+  return paths;
 }
 
 const JSON_TYPE = 'application/json';
@@ -116,7 +123,7 @@ function componentsOf(settings: ResourceSettings, face: Face): [string, Schema][
   ];
 }
 
-function pathsOf(settings: ResourceSettings, face: Face, secured: boolean): [string, unknown][] {
+function pathsOf(settings: ResourceSettings, face: Face, secured: boolean): [string, object][] {
   const name = schemaName(settings, face);
   const route = (verb: Verb, details: object) => ({
     operationId: `${verb}${name}`,
@@ -128,7 +135,7 @@ function pathsOf(settings: ResourceSettings, face: Face, secured: boolean): [str
   const id = [{ name: 'id', in: 'path', required: true, schema: keySchema(face) }];
   const idempotent = [{ name: 'idempotency-key', in: 'header', schema: { type: 'string', maxLength: 255 } }];
   const body = (role: keyof typeof ROLES) => ({ required: true, content: json(ref(name + ROLES[role])) });
-  const paths: [string, unknown][] = [
+  const paths: [string, object][] = [
     [
       face.path,
       {
@@ -261,9 +268,9 @@ function securityOf({ access }: ResourceSettings, verb: Verb): object {
 }
 
 /** Operations take and answer what their modules say; the document knows their paths and methods. */
-function operationPaths(operations: readonly OperationSettings[], secured: boolean): [string, unknown][] {
+function operationPaths(operations: readonly OperationSettings[], secured: boolean): [string, object][] {
   const paths = new Map<string, Record<string, unknown>>();
-  for (const { name, path, method, roles, anonymous } of operations) {
+  for (const { name, path, method, roles, anonymous, rateLimit } of operations) {
     const parameters = [...path.matchAll(/:([^/]+)/g)].map(([, parameter]) => ({
       name: parameter,
       in: 'path',
@@ -280,6 +287,7 @@ function operationPaths(operations: readonly OperationSettings[], secured: boole
       responses: {
         200: { description: 'Done.', content: json({}) },
         default: { description: 'Refused or failed.', content: json({}) },
+        ...(rateLimit ? { 429: { ...tooMany, content: json({}) } } : {}),
       },
       ...(secured
         ? { security: anonymous ? [] : [{ token: [] }], ...(roles ? { 'x-roles': [...roles] } : {}) }

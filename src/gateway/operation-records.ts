@@ -4,14 +4,16 @@ import { MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { PublicRecord, Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
+import { refuseBroken } from '../mapping/broken.ts';
 import { acceptKey, acceptRecord, type BodyRole } from '../mapping/accept.ts';
-import type { RecordSide } from '../replication/resource.ts';
+import { resourceWithin, type RecordSide } from '../replication/resource.ts';
 import { isWithin, ownRecord, tenantOf } from './access.ts';
 import { readListQuery } from './list-query.ts';
 import { bringToNew, refuseTwin } from './operation-moves.ts';
 import { refuseForeignParents } from './parents.ts';
 import { readList, readRecord } from './reads.ts';
-import { readStatistics, readStatisticsQuery, statisticsOfSide } from './statistics.ts';
+import { ROUTES } from './read-routes.ts';
+import { answered, readStatistics, readStatisticsQuery, statisticsOfSide } from './statistics.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { stampTouched } from './write-verbs.ts';
 import { newKey, runWrite } from './writes.ts';
@@ -79,7 +81,7 @@ export function recordsWithin(
   const side = resource.new.within(sql);
   const tenant = tenantOf(caller, resource);
   return {
-    ...readsWithin(runtime, caller, side),
+    ...readsWithin(runtime, caller, side, sql),
     create: async (record) => {
       const accepted = accept(runtime, record, 'create');
       const key = keyGiven(runtime, accepted);
@@ -140,18 +142,41 @@ function readsOfRoute(runtime: ResourceRuntime, caller: Caller): OperationReads 
   };
 }
 
-/** The transaction's own view where new has every record; else what it lacks is read as a client reads it. */
-function readsWithin(runtime: ResourceRuntime, caller: Caller, side: RecordSide): OperationReads {
+/**
+ * The transaction's own view, with what it has written itself. Where each side has records that the other lacks, both are
+ * read as a client reads them, new from inside the transaction.
+ */
+function readsWithin(runtime: ResourceRuntime, caller: Caller, side: RecordSide, sql: Sql): OperationReads {
+  const { resource, routes } = runtime;
   const within = readsFrom(runtime, caller, side);
-  const route = readsOfRoute(runtime, caller);
-  const isPartial = () => {
-    const state = runtime.routes.state(runtime.resource.name);
-    return state !== undefined && MODES[state.mode].partial;
+  const joined = resourceWithin(resource, sql);
+  const tenant = tenantOf(caller, resource);
+  const partial = () => {
+    const state = routes.state(resource.name);
+    return state && MODES[state.mode].partial ? { state, route: ROUTES[MODES[state.mode].reads] } : null;
   };
   return {
-    get: async (id) => (await within.get(id)) ?? (isPartial() ? await route.get(id) : null),
-    list: async (parameters) => await (isPartial() ? route : within).list(parameters),
-    statistics: async (parameters) => await (isPartial() ? route : within).statistics(parameters),
+    get: async (id) => {
+      const both = partial();
+      const key = acceptKey(resource.mapping, id);
+      if (!both || key === null) return await within.get(id);
+      const { found } = await both.route.get(joined, key, both.state);
+      if (!found || !isWithin(tenant, found)) return null;
+      refuseBroken(found);
+      return found;
+    },
+    list: async (parameters = {}) => {
+      const both = partial();
+      if (!both) return await within.list(parameters);
+      const { query, limit } = readListQuery(resource, parameters, caller);
+      return await both.route.list(joined, { ...query, limit }, both.state);
+    },
+    statistics: async (parameters = {}) => {
+      const both = partial();
+      if (!both) return await within.statistics(parameters);
+      const asked = readStatisticsQuery(resource, parameters, caller);
+      return answered(await both.route.statistics(joined, asked.query, both.state), asked);
+    },
   };
 }
 

@@ -5,13 +5,14 @@ import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
 import { operationName } from '../domain/operations.ts';
 import type { Database, Sql } from '../domain/sql.ts';
-import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
+import { stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import type { Key, ResourceName, Side } from '../domain/words.ts';
 import { tenantOf } from './access.ts';
 import { callerIn } from './admission.ts';
 import { ENVELOPES } from './envelope.ts';
 import { onceIn, type Answer, type KeepAnswer } from './idempotency.ts';
 import { noteWrite } from './kept-answer.ts';
+import { readJson } from './message-text.ts';
 import type { OperationComparer } from './operation-comparer.ts';
 import {
   readsOfSide,
@@ -113,7 +114,8 @@ export async function runOperation(
     const { answer, side } = await decideAndRun(operation, asked, keep);
     void reply.header('x-served-by', side);
     if (settings.mode === 'shadow') {
-      const what = `${settings.method} ${asked.target}\n${asked.body}`;
+      // Of two callers each may get another answer.
+      const what = `${settings.method} ${asked.target} ${caller.subject ?? ''}\n${asked.body}`;
       const other = async () => await runOn(operation, 'new', asked);
       operation.comparer.compare({ settings, request: what, answer, other });
     }
@@ -245,7 +247,7 @@ function baseOf(operation: BoundOperation, side: Side, request: OperationRequest
   const { caller, parameters, query, headers } = request;
   const token = headers['idempotency-key'];
   return {
-    body: request.body === '' ? null : readBody(request.body),
+    body: request.body === '' ? null : readJson(request.body, 'the body'),
     parameters,
     query,
     caller,
@@ -253,14 +255,6 @@ function baseOf(operation: BoundOperation, side: Side, request: OperationRequest
     side,
     on: (of, name) => readsOfSide(runtimeOf(operation, name), caller, of),
   };
-}
-
-function readBody(text: string): Value {
-  try {
-    return parseJson(text);
-  } catch (error) {
-    throw new BanyanError('invalid-json', `the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
-  }
 }
 
 type RunHandler = (
@@ -307,7 +301,10 @@ async function runOnNew(...[operation, handler, base, keep]: Parameters<RunHandl
       `operation ${operation.settings.name}: the new store has no transactions`,
     );
   const written: RecordWrite[] = [];
-  const answer = await database.transaction(async (sql) => {
+  // A transaction may have deleted what others refer to, and written by statements of its own.
+  const noteWrites = async (failure?: unknown) =>
+    void (await Promise.all(operation.runtimes.map((runtime) => noteWrite(runtime, 'remove', failure))));
+  const work = database.transaction(async (sql) => {
     const of = (name: ResourceName): OperationRecords => {
       const runtime = runtimeOf(operation, name);
       return recordsWithin(runtime, base.caller, sql, (verb, key) => written.push({ runtime, verb, key }));
@@ -316,9 +313,13 @@ async function runOnNew(...[operation, handler, base, keep]: Parameters<RunHandl
     await keep?.(sql, result);
     return result;
   });
+  const answer = await work.catch(async (error: unknown) => {
+    // A COMMIT without an answer may have been done.
+    if (isBanyanError(error) && error.outcome === 'unknown') await noteWrites(error);
+    throw error;
+  });
   for (const { runtime, key } of written) runtime.syncer.wake([key]);
-  // A transaction may have deleted what others refer to, and written by statements of its own.
-  await Promise.all(operation.runtimes.map((runtime) => noteWrite(runtime, 'remove')));
+  await noteWrites();
   for (const { runtime, verb, key } of written) await auditWrite(runtime, base.caller, verb, [key]);
   return answer;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { claimAt, type Caller } from '../domain/callers.ts';
@@ -25,13 +26,20 @@ type CountedRequest = FastifyRequest & { [COUNTED]?: Counted };
 /** Callers that are counted at the same time, per process; the one not seen for longest is forgotten. */
 const CALLERS = 50_000;
 
-/** Rate limits of all resources, in Redis where there is one. While that is away, nobody is refused. */
-export async function openRateLimits(app: FastifyInstance, redis: Redis | null): Promise<CheckRate> {
+/**
+ * Rate limits of all resources, in Redis where there is one. While that is away, nobody is refused. `owner`: what tells
+ * this product's callers from another's in the same Redis.
+ */
+export async function openRateLimits(
+  app: FastifyInstance,
+  redis: Redis | null,
+  owner: string,
+): Promise<CheckRate> {
   await app.register(rateLimit, {
     global: false,
     cache: CALLERS,
     skipOnError: true,
-    nameSpace: 'banyan-rate-',
+    nameSpace: `banyan-rate-${createHash('sha256').update(owner).digest('hex').slice(0, 12)}-`,
     ...(redis ? { redis } : {}),
   });
   const count = app.createRateLimit({

@@ -8,6 +8,16 @@ export type { Redis } from 'ioredis';
 const PATIENCE = 500;
 
 /**
+ * What tells one product's keys from another's in the same Redis: whose control database it is. The account is left out:
+ * while a password is being exchanged, processes with the old one and the new one still hear of each other's writes.
+ */
+export function ownerOf(controlUrl: string): string {
+  if (!URL.canParse(controlUrl)) return controlUrl;
+  const { host, pathname, searchParams } = new URL(controlUrl);
+  return [host, searchParams.get('host') ?? '', pathname].join(' ');
+}
+
+/**
  * The Redis that all processes share, or null where none is configured: `ioredis` is loaded only then. It connects by
  * itself, again and again; while it is away, requests fail fast and whoever asks goes on without.
  */

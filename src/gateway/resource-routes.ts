@@ -1,7 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { partText } from '../domain/keys.ts';
-import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
+import { operationName } from '../domain/operations.ts';
+import { stringifyJson, type PublicRecord } from '../domain/values.ts';
 import { acceptKey, type BodyRole } from '../mapping/accept.ts';
 import type { Key } from '../domain/words.ts';
 import type { Mapping } from '../mapping/mapping.ts';
@@ -14,6 +15,7 @@ import { readMessage, withProblems, type Face } from './face.ts';
 import { once, type Answer } from './idempotency.ts';
 import { readListQuery } from './list-query.ts';
 import type { Match } from './match.ts';
+import { readJson } from './message-text.ts';
 import { allowedMethods, verbOf, type Verb } from './plan.ts';
 import { operationEnvelope, runOperation, type BoundOperation } from './operations.ts';
 import { readList, readRecord } from './reads.ts';
@@ -84,6 +86,9 @@ async function operate(
   const operation = context.operationOf(match);
   try {
     if (!operation) throw new BanyanError('not-ready');
+    const { rateLimit } = match.operation;
+    const counted = { name: operationName(match.operation), rateLimit };
+    await context.checkRate(request, reply, counted, callerIn(request));
     return await runOperation(operation, match.parameters, request, reply);
   } catch (error) {
     if (!isBanyanError(error)) request.log.error({ err: error }, 'an operation failed without a name for it');
@@ -242,13 +247,7 @@ function refuseOtherKey(mapping: Mapping, key: Key, record: PublicRecord): void 
 
 function readBody(face: Face, request: FastifyRequest, role: BodyRole): PublicRecord {
   if (typeof request.body !== 'string') throw new BanyanError('invalid-json', 'the request has no body');
-  let body: Value;
-  try {
-    body = parseJson(request.body);
-  } catch (error) {
-    throw new BanyanError('invalid-json', `the body is not JSON: ${(error as Error).message.slice(0, 200)}`);
-  }
-  return readMessage(face, body, role);
+  return readMessage(face, readJson(request.body, 'the body'), role);
 }
 
 function keyIn(runtime: ResourceRuntime, match: ResourceMatch): Key {

@@ -16,7 +16,7 @@ import type { Match, Matcher } from './match.ts';
 import { resourceRoutes, sendError, type RouteContext } from './resource-routes.ts';
 
 export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operationOf'> {
-  server: ServerSettings;
+  server: Omit<ServerSettings, 'trustProxy'> & Partial<Pick<ServerSettings, 'trustProxy'>>;
   /** The table in force; asked once per request. */
   matcher: () => Matcher;
   /** Whether requests can be served: registered, and not shutting down. */
@@ -28,6 +28,8 @@ export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operat
   redis?: Redis | null;
   /** For what happens beside requests. */
   log?: Log;
+  /** What tells this product from another one in the same Redis: whoever shares its control database is of it. */
+  owner?: string;
   /** How long the upstream may be silent, where not as usual. */
   upstreamPatience?: UpstreamPatience;
 }
@@ -42,8 +44,10 @@ type MatchedRequest = IncomingMessage & { [MATCH]?: Match; [TOKENS]?: TokenVerif
  * tells three kinds of request apart before any body is read, and each kind has its own parsers or none.
  */
 export async function createGateway(options: GatewayOptions): Promise<FastifyInstance> {
+  const trusted = options.server.trustProxy ?? [];
   const app = Fastify({
     bodyLimit: options.server.bodyLimit,
+    trustProxy: trusted.length > 0 && [...trusted],
     logger: options.server.logLevel === 'silent' ? false : { level: 'warn', redact: ['req.headers'] },
     logController: new LogController({ disableRequestLogging: true }),
     requestIdHeader: 'x-request-id',
@@ -58,7 +62,7 @@ export async function createGateway(options: GatewayOptions): Promise<FastifyIns
   const matchOf = (request: FastifyRequest): Match =>
     (request.raw as MatchedRequest)[MATCH] ?? { kind: 'forward' };
   const tokensOf = (request: FastifyRequest) => (request.raw as MatchedRequest)[TOKENS] ?? null;
-  const checkRate = await openRateLimits(app, options.redis ?? null);
+  const checkRate = await openRateLimits(app, options.redis ?? null, options.owner ?? '');
   if (options.redis) app.addHook('onClose', async () => options.redis?.disconnect());
   const requests = new RequestCounter();
   app.addHook('onResponse', async (request, reply) => {

@@ -16,7 +16,7 @@ import { PublicShape } from '../mapping/public-shape.ts';
 import type { BoundResource, RecordSide } from '../replication/resource.ts';
 import { statisticsOn } from '../replication/statistics.ts';
 import { conditionOf, tenantOf } from './access.ts';
-import { readFilters, single, type Parameters } from './list-query.ts';
+import { namesOf, readFilters, single, type Parameters } from './list-query.ts';
 import { ROUTES } from './read-routes.ts';
 import { planRead } from './reads.ts';
 import type { ResourceRuntime } from './runtime.ts';
@@ -57,7 +57,7 @@ export function readStatisticsQuery(
     const field = shape.fields.get(name);
     const allowed = resource.settings.query.statistics;
     if (field && allowed.includes(field.name) && what(statisticsOf(field.type, field.list))) return field;
-    problems.push(`"${name}" cannot be ${how}; fields of statistics: ${allowed.join(', ')}`);
+    problems.push(`"${name}" cannot be ${how}; fields of statistics: ${namesOf(shape, allowed).join(', ')}`);
     return null;
   };
   const wanted = new Map<string, { field: MappedField; of: MeasureName[] }>();
@@ -116,7 +116,8 @@ export async function statisticsOfSide(
   return answered(await statisticsOn(resource, side, request.query), request);
 }
 
-function answered(groups: StatisticsGroup[], request: StatisticsRequest): Value[] {
+/** Groups as the client asked for them, in order. */
+export function answered(groups: StatisticsGroup[], request: StatisticsRequest): Value[] {
   refuseTooMany(groups.length);
   return groups.sort((a, b) => byGroup(a.group, b.group)).map((group) => shown(group, request));
 }

@@ -77,7 +77,7 @@ async function withPresentParts(
 }
 
 /** Which store has the record would tell callers of one tenant something of the others'. */
-function plainDuplicate({ resource }: ResourceRuntime, error: BanyanError): BanyanError {
+export function plainDuplicate({ resource }: ResourceRuntime, error: BanyanError): BanyanError {
   const field = (error.details as { field?: string } | undefined)?.field;
   return new BanyanError('duplicate', `${resource.name} already has a record with this value`, {
     ...(field === undefined ? {} : { details: { field } }),

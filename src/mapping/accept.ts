@@ -195,15 +195,19 @@ const READERS: Readonly<Record<ValueType, (value: Value) => Value | undefined>> 
   decimal: number,
   float: (value) => (typeof value === 'number' ? value : undefined),
   boolean: (value) => (typeof value === 'boolean' ? value : undefined),
-  timestamp: (value) => (typeof value === 'string' ? (canonicalTimestamp(value) ?? undefined) : undefined),
+  timestamp: (value) => (typeof value === 'string' ? moment(value) : undefined),
   date: (value) =>
-    typeof value === 'string' && DATE.test(value) && canonicalTimestamp(`${value}T00:00:00Z`)
-      ? value
-      : undefined,
+    typeof value === 'string' && DATE.test(value) && moment(`${value}T00:00:00Z`) ? value : undefined,
   time: matching(TIME),
   json: (value) => (holdsNul(value) ? undefined : value),
   bytes: matching(BASE64),
 };
+
+/** Before the year 1 Postgres counts BC, and has no year 0. */
+function moment(text: string): string | undefined {
+  const canonical = canonicalTimestamp(text);
+  return canonical === null || canonical.startsWith('0000-') ? undefined : canonical;
+}
 
 function holdsNul(value: Value): boolean {
   if (typeof value === 'string') return value.includes('\u0000');

@@ -150,6 +150,14 @@ const MEANINGS: Readonly<Record<Kind, Meaning>> = {
   internal: { store: 'internal', control: 'internal', says: 'failed', quotes: true },
 };
 
+/** A read has no record to refuse: what it was asked to compare with is none of the column's values. */
+const ASKED: Meaning = {
+  store: 'invalid-query',
+  control: 'internal',
+  says: 'cannot answer what was asked for',
+  quotes: true,
+};
+
 /** Kinds in which the answer did not arrive: at these phases nobody knows whether the write was done. */
 const DOUBTFUL: ReadonlySet<Kind> = new Set(['lost', 'silent']);
 const DOUBT_AT: ReadonlySet<Phase> = new Set(['write', 'commit']);
@@ -176,7 +184,7 @@ export function failure(error: unknown, party: Party, phase: Phase): BanyanError
     const message = `${party.title} did not answer the ${phase}; it may or may not have been done`;
     return new BanyanError('outcome-unknown', message, { outcome, cause: error });
   }
-  const meaning = MEANINGS[kind];
+  const meaning = phase === 'read' && kind === 'constraint' ? ASKED : MEANINGS[kind];
   const quoted = meaning.quotes ? `: ${thrown.message ?? String(error)}` : codesOf(thrown);
   return new BanyanError(meaning[party.role], `${party.title} ${meaning.says}${quoted}`, {
     outcome,

@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from 'node:util';
+import { BanyanError } from '../domain/errors.ts';
 import { afterRow, type Condition, type Estimate } from '../domain/query.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Key } from '../domain/words.ts';
@@ -76,6 +78,7 @@ export async function inOneSnapshot<T>(
   generation: Generation,
   ask: (side: RecordSide, sql: Sql) => Promise<T>,
 ): Promise<{ fresh: T; parts: Part[] }> {
+  if (resource.isWithin) return await betweenMoves(resource, generation, ask);
   const { fresh, checkpoint } = await resource.database.transaction(async (sql) => {
     await sql.query('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
     return {
@@ -84,6 +87,26 @@ export async function inOneSnapshot<T>(
     };
   });
   return { fresh, parts: partsOf(resource, checkpoint) };
+}
+
+/** Looks between two moves that a transaction without one snapshot takes before it gives up. */
+const LOOKS = 20;
+
+/** The same inside a transaction whose statements each see what others have committed: between two moves. */
+async function betweenMoves<T>(
+  resource: BoundResource,
+  generation: Generation,
+  ask: (side: RecordSide, sql: Sql) => Promise<T>,
+): Promise<{ fresh: T; parts: Part[] }> {
+  let before = await readCheckpoint(resource.database, generation);
+  for (let look = 0; look < LOOKS; look++) {
+    const fresh = await ask(resource.new, resource.database);
+    const after = await readCheckpoint(resource.database, generation);
+    if (isDeepStrictEqual(after, before)) return { fresh, parts: partsOf(resource, after) };
+    before = after;
+  }
+  const message = `records of ${resource.name} are being moved faster than they can be counted in a transaction`;
+  throw new BanyanError('write-conflict', message);
 }
 
 /** What is counted: all that holds for a condition, which compares text in a collation; exactly, or about. */

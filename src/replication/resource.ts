@@ -276,6 +276,17 @@ export interface BoundResource {
   /** The control database, which is the new side's Postgres: journal and records share transactions. */
   readonly database: Database;
   readonly references: readonly Reference[];
+  /** It is seen from inside an open transaction of the new side, each of whose statements has a snapshot of its own. */
+  readonly isWithin?: true;
+}
+
+/** A resource as an open transaction of the new side sees it, with what that has written itself. For reading. */
+export function resourceWithin(resource: BoundResource, sql: Sql): BoundResource {
+  const database: Database = {
+    query: async (text, parameters) => await sql.query(text, parameters),
+    transaction: async (work) => await work(sql),
+  };
+  return { ...resource, new: resource.new.within(sql), database, isWithin: true };
 }
 
 export function bindResource(

@@ -40,6 +40,12 @@ const place = await startCallers(
     legacy: { module: ${modules}/score.ts }
     new: { upstream: '\${SCORE_URL}', timeout: 2s }
     compare: { ignore: [at] }
+  quote:
+    path: /api/v1/quote
+    method: POST
+    mode: legacy
+    legacy: { module: ${modules}/score.ts }
+    rateLimit: { max: 1, window: 1h, by: 'claim:sub' }
   rate:
     path: /api/v1/rate
     method: GET
@@ -114,16 +120,25 @@ t.test(
     t.match(operation, { comparisons: { compared: 1, differed: 1 }, differences: { open: 1 } });
     t.match(operation.differences.first[0], { kind: 'different', fields: ['risk'] });
 
+    service.answer = { status: 200, body: JSON.stringify({ ...LOCAL, for: 'bob' }) };
+    const bob = await place.as({ sub: 'bob', org: 'acme' });
+    await bob('POST', '/api/v1/compliance/k%2Fyc/score?strict=1', { amount: 5 });
+    t.match(
+      (await compared(2)).differences,
+      { open: 1 },
+      'what another caller is told settles nothing of hers',
+    );
+
     service.answer = { status: 500, body: '{}' };
     t.same((await score(7)).body, LOCAL, 'nor does he notice that the service fails');
-    t.match((await compared(2)).differences, { open: 2, first: [{}, {}] });
+    t.match((await compared(3)).differences, { open: 2, first: [{}, {}] });
 
     service.answer = { status: 200, body: JSON.stringify({ ...LOCAL, at: 'service' }) };
     await score();
     await score(7);
     t.match(
-      await compared(4),
-      { comparisons: { compared: 4, differed: 2 }, differences: { open: 0 } },
+      await compared(5),
+      { comparisons: { compared: 5, differed: 2 }, differences: { open: 0 } },
       'settled',
     );
 
@@ -201,6 +216,16 @@ t.test('Q5: a service that is not there is asked again, left alone, and taken ba
 t.test('an operation without a token is refused before anything runs', async (t) => {
   const answer = await send(gateway.url, 'POST', '/api/v1/compliance/x/score', { amount: 1 });
   t.match([answer.status, answer.body.error.code], [401, 'token-missing']);
+});
+
+t.test('an operation may have a rate limit of its own', async (t) => {
+  const quote = async (of: typeof ada) => await of('POST', '/api/v1/quote', { amount: 1 });
+  t.equal((await quote(ada)).status, 200);
+  t.match((await quote(ada)).body.error, {
+    code: 'rate-limited',
+    message: /operation:quote takes 1 requests/,
+  });
+  t.equal((await quote(await place.as({ sub: 'bob', org: 'acme' }))).status, 200, 'of each caller');
 });
 
 interface Pair {
@@ -324,6 +349,7 @@ t.test(
 
     const done = await adopt(whole);
     t.match([done.status, done.body.data], [200, { employees: 1, side: 'new' }]);
+    t.equal(done.body.data.leads, 1, 'its lists and totals have what it has written itself');
     t.same([await inNew('leads', whole.lead), await inNew('companies', whole.company)], [true, true]);
     t.match((await ada('GET', `/api/leads/${whole.lead}`)).body.data, { companyId: whole.company });
 

@@ -109,6 +109,13 @@ t.test('the same Idempotency-Key of two tenants is two keys', async (t) => {
   t.not((await colleague('POST', '/api/companies', body, headers)).body.data.id, made[0].id);
 });
 
+/** An entry of a batch's answer for a record that was refused. */
+interface Taken {
+  index: number;
+  status: number;
+  error: { code: string; message: string };
+}
+
 t.test('a batch is stamped record by record, and takes no record of another tenant', async (t) => {
   const records = [{ name: 'a' }, { name: 'b', sector: 'globex' }, { name: 'c' }];
   const answer = await callers.acme('POST', '/api/companies/batch', records);
@@ -118,8 +125,19 @@ t.test('a batch is stamped record by record, and takes no record of another tena
     { status: 403, error: { code: 'other-tenant' } },
     { status: 201 },
   ]);
-  const made = await callers.acme('GET', `/api/companies/${answer.body.data.items[0].id}`);
+  const own = answer.body.data.items[0].id as string;
+  const made = await callers.acme('GET', `/api/companies/${own}`);
   t.match(made.body.data, { sector: 'acme', vatNumber: 'ada' });
+
+  const foreign = (await callers.globex('POST', '/api/companies', { name: 'theirs' })).body.data.id as string;
+  const taken = await callers.acme('POST', '/api/companies/batch', [
+    { id: foreign, name: 'd' },
+    { id: own, name: 'd' },
+  ]);
+  const [one, two] = taken.body.data.items as [Taken, Taken];
+  t.equal(one.status, 409);
+  t.same({ ...one, index: 1 }, two, 'an id that is taken is taken, whoever has it, and wherever');
+  t.notMatch(one.error.message, /store/);
 });
 
 t.test('writes of callers are in the audit log: who, what, which record', async (t) => {

@@ -1195,6 +1195,13 @@ export const WRONG_FILES: readonly WrongFile[] = [
     expected: 'ip, or claim: and the name of a claim',
   },
   {
+    name: 'a load balancer that is none',
+    edit: ['  logLevel: info', '  logLevel: info\n  trustProxy: [10.0.0.0/8, 10.0.0.0/33]'],
+    at: [7, 28],
+    found: '"10.0.0.0/33"',
+    expected: 'an address or a network such as 10.0.0.0/8',
+  },
+  {
     name: 'a Redis that is none',
     edit: ['  logLevel: info', '  logLevel: info\n  redis: http://127.0.0.1:6379'],
     at: [7, 10],

@@ -11,7 +11,7 @@ const legacyUrl = new URL(sides.env.SUPABASE_URL as string);
 const proxy = await startFaultProxy({ target: { host: legacyUrl.hostname, port: Number(legacyUrl.port) } });
 t.teardown(() => proxy.close());
 const config = await testConfig(t, [
-  [/(\n  logLevel: .*)/, '$1\n  docs: true\n  probes: true'],
+  [/(\n  logLevel: .*)/, '$1\n  docs: true\n  probes: true\n  trustProxy: [127.0.0.0/8]'],
   [
     /(kind: supabase\n)/,
     '$1    retry: { attempts: 2, pause: 10ms }\n    breaker: { failures: 3, rest: 200ms }\n',
@@ -105,6 +105,14 @@ t.test(
     t.ok(Number(last?.headers.get('retry-after')) > 3_000);
     t.equal((await post('/api/services', {})).status, 429, 'writes count too');
     t.equal((await get('/api/companies')).status, 200, 'another resource is not limited');
+    const behind = async (address: string) =>
+      await send(gateway.url, 'GET', '/api/services', undefined, { 'x-forwarded-for': address });
+    t.equal((await behind('203.0.113.7')).headers.get('x-ratelimit-remaining'), '2', 'nor another caller');
+    t.equal(
+      (await behind('198.51.100.1, 203.0.113.7')).headers.get('x-ratelimit-remaining'),
+      '1',
+      'who may not choose',
+    );
   },
 );
 

@@ -254,7 +254,7 @@ t.test('paths and queries are passed on byte for byte', async (t) => {
     '/api',
     '/api/clients2',
     '/api/clients/x/notes',
-    '/api/clients/x/',
+    '/api/clients/x/notes/',
     '/API/CLIENTS',
     '/_banyan/other',
   ];

@@ -108,6 +108,9 @@ t.test('everything that a list does not know is an error that says what it knows
     [{ page: '1', offset: '0' }, /exclude each other/],
     [{ cursor: 'x', offset: '0' }, /exclude each other/],
     [{ sort: ['name', 'email'] }, /sort was given 2 times/],
+    [{ total: ['true', 'true'] }, /total was given 2 times/],
+    [{ total: '1' }, /total is "1"; it must be true or false/],
+    [{ 'siret[null]': 'yes' }, /"yes" is neither true nor false/],
   ];
   for (const [parameters, said] of table) {
     t.ok(
@@ -117,6 +120,8 @@ t.test('everything that a list does not know is an error that says what it knows
   }
   t.match(problemsOf({ clientId: 'x' }, engagements), [/must be a UUID/]);
   t.match(problemsOf({ paid: 'yes' }, engagements), [/true or false/]);
+  t.match(problemsOf({ 'clientId[contains]': '0b5f' }, engagements), [/only a text/]);
+  t.match(problemsOf({ 'name[contains]': 'a\0' }), [/no text contains U\+0000/]);
   t.equal(problemsOf({ unknown: '1', limit: 'x', sort: 'y' }).length, 3, 'all at once');
   t.end();
 });

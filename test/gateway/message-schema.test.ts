@@ -20,6 +20,15 @@ const SCHEMA = {
   },
 };
 
+t.test('cents are multiples of 0.01, as decimals are, whatever a double makes of them', (t) => {
+  const check = messageCheck({ type: 'number', multipleOf: 0.01 });
+  for (const price of ['1.1', '19.99', '4.35', '1234567890.12', '-0.07', '0'])
+    t.same(check.problems(parseJson(price)), [], price);
+  for (const price of ['19.995', '0.0100001'])
+    t.match(check.problems(parseJson(price)), [{ message: 'must be multiple of 0.01' }], price);
+  t.end();
+});
+
 t.test('every problem is named with the path of its field', (t) => {
   const check = messageCheck(SCHEMA);
   const problems = (text: string) =>

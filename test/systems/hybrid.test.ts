@@ -183,7 +183,13 @@ if (server) {
     );
     for (const [name, count] of Object.entries<number>(statuses))
       t.equal(count, orders.filter((order) => order.status === name).length, name);
-    t.not((await place.south.get('analytics')).body.data.orders.count, 0);
+    const south = await place.south.all('orders');
+    t.equal(
+      (await place.south.get('analytics')).body.data.orders.count,
+      south.length,
+      'each workspace its own',
+    );
+    t.not(south.length, orders.length);
   });
 
   t.test('H5: a caller sees his workspace only, and what he creates is stamped with it', async (t) => {

@@ -434,6 +434,12 @@ t.test('N5: tokens, roles, scopes and CORS', async (t) => {
     headers: { origin: 'http://localhost:5173', 'access-control-request-method': 'POST' },
   });
   t.equal(preflight.headers.get('access-control-allow-origin'), 'http://localhost:5173');
+  const page = await fetch(`${gateway.url}/api/v1/accounts?limit=1&total=true`, {
+    headers: { origin: 'http://localhost:5173', ...viewer },
+  });
+  const readable = (page.headers.get('access-control-expose-headers') ?? '').split(', ');
+  for (const [name] of page.headers)
+    if (name.startsWith('x-')) t.ok(readable.includes(name), `a page may read ${name}`);
   const stranger = await fetch(`${gateway.url}/api/v1/accounts`, {
     headers: { origin: 'https://evil.example', ...viewer },
   });

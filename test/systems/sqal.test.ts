@@ -289,8 +289,15 @@ t.test(
         `write ${n} is read at once`,
       );
     }
+    const left = async (url: string) => {
+      const { headers } = await clientOf(url, await token(['device'])).get('/v2/samples?limit=1');
+      return Number(headers.get('x-ratelimit-remaining'));
+    };
+    const first = await left(sqal.gateway.url);
+    t.equal(await left(second.url), first - 1, 'one caller is counted by all processes together');
     await redis?.kill();
     t.equal((await admin.get('/v2/devices')).status, 200, 'without Redis everything goes on');
+    t.equal((await ingest.get('/v2/samples?limit=1')).status, 200, 'rate limits too');
     t.equal((await admin.post('/v2/devices', { serial: 'R-last', kind: 'thermometer' })).status, 201);
     t.ok((await there.get('/v2/devices')).body.some(({ serial }: { serial: string }) => serial === 'R-last'));
   },

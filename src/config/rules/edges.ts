@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Partly, ResourceInFile, VersionInFile } from '../file-shape.ts';
 import type { ModelOutline } from '../prisma-models.ts';
 import { type Finding, type Path, shown } from '../problem.ts';
@@ -96,6 +97,28 @@ export function* redisIsRedis(draft: Draft): Iterable<Finding> {
     found: 'something else',
     expected: 'a URL that begins with redis:// or rediss://',
   };
+}
+
+const WIDTHS: Readonly<Record<number, number>> = { 4: 32, 6: 128 };
+
+/** Whoever is believed by mistake chooses the address that he is counted by. */
+export function* proxiesAreAddresses(draft: Draft): Iterable<Finding> {
+  for (const [index, given] of (draft.config.server?.trustProxy ?? []).entries()) {
+    if (given === undefined || isNetwork(given)) continue;
+    yield {
+      path: ['server', 'trustProxy', index],
+      at: 'value',
+      found: shown(given),
+      expected: 'an address or a network such as 10.0.0.0/8',
+    };
+  }
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', prefix, ...more] = text.split('/');
+  const width = WIDTHS[isIP(address)];
+  if (width === undefined || more.length > 0) return false;
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= width);
 }
 
 const LONGEST_TTL = 24 * 3_600_000;

@@ -30,6 +30,7 @@ export const RULES: readonly Rule[] = [
   edges.messageSchemasExist,
   edges.versionFieldsExist,
   edges.versionNamesAreUnique,
+  edges.proxiesAreAddresses,
   edges.redisIsRedis,
   edges.keptAnswersGrowOld,
   models.schemasExist,
