@@ -3,7 +3,6 @@ import type { WritePermit } from '../control/routes.ts';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
-import { partText } from '../domain/keys.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { WritePlace } from '../replication/places.ts';
 import { drawsKeys, RecordSide } from '../replication/resource.ts';
@@ -11,6 +10,7 @@ import { markLegacyWrite, nameMark } from '../state/journal.ts';
 import { isWithin, ownRecord, tenantOf, type Tenant } from './access.ts';
 import { refuseForeignParents } from './parents.ts';
 import { noteWrite } from './kept-answer.ts';
+import { notFound } from './not-found.ts';
 import { decidePlan, type Verb, type WritePlan } from './plan.ts';
 import { placeOf } from './places.ts';
 import type { ResourceRuntime } from './runtime.ts';
@@ -272,7 +272,7 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
   change: update,
   async remove(runtime, side, { key, repeated, tenant }) {
     const removed = await side.remove(key as Key, tenant);
-    if (!removed && !repeated) throw notFound(runtime, key);
+    if (!removed && !repeated) throw notFound(runtime.resource, key);
     return runtime.resource.mapping.keyValues(key as Key);
   },
 };
@@ -284,13 +284,8 @@ async function update(
 ): Promise<PublicRecord> {
   // R4: one operation of the primary; to read and write back would undo a change of another field made meanwhile.
   const changed = await side.update(key as Key, stampTouched(runtime, record), tenant);
-  if (!changed) throw notFound(runtime, key);
+  if (!changed) throw notFound(runtime.resource, key);
   return changed;
-}
-
-function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {
-  const shown = key === null ? '' : Object.values(resource.mapping.keyValues(key)).map(partText).join('~');
-  return new BanyanError('not-found', `${resource.name} has no record "${shown}"`);
 }
 
 /** Fields that say when a record was last written (`@updatedAt`), unless the client has set them. */
