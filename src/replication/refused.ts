@@ -14,7 +14,8 @@ export async function noteRefused(
     resource: name,
     key,
     code: isBanyanError(error) ? error.code : 'internal',
-    reason: error.message,
+    // The new side's tables are written in a transaction of the control database, which is the same Postgres.
+    reason: error.message.replace(/^control database /, 'the new side '),
     target,
     source,
     record: record ? stringifyJson(record) : null,
