@@ -49,8 +49,11 @@ export class Details {
   /** A record of a list. One without its key is none: what else it says would be copied under no name. */
   row(document: Document): Row {
     const row = this.#rowOf(document);
-    if (this.keyOf(row) !== '') return row;
-    throw nonsense(`a record without "${this.#spec.key}" in a list`, this.#reads);
+    const { key: name, keyType } = this.#spec;
+    const key = this.keyOf(row);
+    if (key === '') throw nonsense(`a record without "${name}" in a list`, this.#reads);
+    if (keyType !== 'int' || /^-?\d+$/.test(key)) return row;
+    throw nonsense(`a record in a list whose "${name}" is "${key}", which is no whole number`, this.#reads);
   }
 
   keyOf(row: Row): Key {

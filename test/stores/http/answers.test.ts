@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import t, { type Test } from 'tap';
 import type { ApiSettings } from '../../../src/domain/configuration.ts';
+import type { KeyType } from '../../../src/domain/model.ts';
 import type { Table } from '../../../src/stores/contract.ts';
 import { HttpStore } from '../../../src/stores/http/store.ts';
 import { failsWith } from '../../contracts/failing.ts';
@@ -21,7 +22,7 @@ const API: ApiSettings = {
 };
 
 /** The table `notes` of an API that gives just these answers, by method and path; 404 to everything else. */
-async function notesOf(t: Test, answers: Answers, api: Partial<ApiSettings> = {}): Promise<Table> {
+async function notesOf(t: Test, answers: Answers, keyType: KeyType = 'text'): Promise<Table> {
   const answerTo = ({ method, url = '' }: IncomingMessage) =>
     answers[`${method} ${url}`] ?? answers[`${method} ${url.split('?')[0]}`] ?? 404;
   const server = createServer((request, response) => {
@@ -44,7 +45,7 @@ async function notesOf(t: Test, answers: Answers, api: Partial<ApiSettings> = {}
       ping: '/',
       keys: 'gateway',
       maxRecords: 100,
-      api: { default: { ...API, ...api }, tables: {} },
+      api: { default: API, tables: {} },
     },
     () => undefined,
   );
@@ -54,11 +55,11 @@ async function notesOf(t: Test, answers: Answers, api: Partial<ApiSettings> = {}
   });
   return store.table({
     name: 'notes',
-    keys: [{ name: 'id', type: 'text' }],
+    keys: [{ name: 'id', type: keyType }],
     key: 'id',
-    keyType: 'text',
+    keyType,
     columns: [
-      { name: 'id', type: 'text', list: false, nullable: false },
+      { name: 'id', type: keyType, list: false, nullable: false },
       { name: 'body', type: 'text', list: false, nullable: true },
     ],
   });
@@ -109,6 +110,11 @@ t.test('what lacks its key, or has another one, is no record', async (t) => {
   t.match(
     (await failsWith(t, 'store-answer', notes.scan(null, 9))).message,
     /a record without "id" in a list/,
+  );
+  const numbered = await notesOf(t, { 'GET /notes': [{ id: 'A-7' }] }, 'int');
+  t.match(
+    (await failsWith(t, 'store-answer', numbered.scanKeys(null, 9))).message,
+    /"A-7", which is no whole/,
   );
   const doubt = await failsWith(t, 'outcome-unknown', notes.insert({ id: 'n', body: 'x' }));
   t.equal(doubt.outcome, 'unknown', 'whatever the API has made there');
