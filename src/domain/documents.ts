@@ -1,3 +1,4 @@
+import { BanyanError } from './errors.ts';
 import { fitsColumn, readValue } from './json-values.ts';
 import { noteMisfits, type Misfit } from './misfits.ts';
 import type { ColumnSpec } from './model.ts';
@@ -20,9 +21,9 @@ export interface Shape {
   rest?: string;
 }
 
-/** The columns of a shape by their names; a key's column has the key's type. */
+/** The columns of a shape by their names; a key's column has the key's type, whose integers have 64 bits. */
 export function columnsOf({ columns, keys, rest }: Shape): Map<string, ColumnSpec> {
-  const types = new Map(keys.map(({ name, type }) => [name, type]));
+  const types = new Map(keys.map(({ name, type }) => [name, type === 'int' ? 'bigint' : type]));
   const named = columns.filter(({ name }) => name !== rest);
   const typed = (column: ColumnSpec) => ({ ...column, type: types.get(column.name) ?? column.type });
   return new Map(named.map((column) => [column.name, typed(column)]));
@@ -38,9 +39,15 @@ export function rowOf(document: Document, places: readonly Place[]): Row {
   const misfits: Misfit[] = [];
   for (const { column, path } of places) {
     const value = valueAt(document, path);
-    if (value === undefined) continue;
-    row[column.name] = readValue(value, column);
-    if (value !== null && !fitsColumn(value, column)) misfits.push(misfitOf(value, column));
+    const inTheWay = value === undefined ? blockAt(document, path) : undefined;
+    if (inTheWay !== undefined) {
+      const { found, ...rest } = misfitOf(inTheWay, column);
+      misfits.push({ ...rest, found: `${found} on the way` });
+      row[column.name] = inTheWay;
+    } else if (value !== undefined) {
+      row[column.name] = readValue(value, column);
+      if (value !== null && !fitsColumn(value, column)) misfits.push(misfitOf(value, column));
+    }
   }
   noteMisfits(row, misfits);
   return row;
@@ -90,9 +97,26 @@ export function valueAt(document: Value | undefined, path: readonly string[]): V
   return value;
 }
 
-/** Puts a value where the path leads, making what is missing on the way; `undefined` takes the member away. */
+/** What stands on the way where a document is expected; undefined: nothing, or a null. */
+function blockAt(document: Document, path: readonly string[]): Value | undefined {
+  for (let depth = 1; depth < path.length; depth++) {
+    const value = valueAt(document, path.slice(0, depth));
+    if (!isDocument(value)) return value ?? undefined;
+  }
+  return undefined;
+}
+
+/**
+ * Puts a value where the path leads, making what is missing on the way; `undefined` takes the member away. What stands on
+ * the way is never written over.
+ */
 export function setAt(document: Document, path: readonly string[], value: Value | undefined): void {
   if (value === undefined && valueAt(document, path) === undefined) return;
+  if (blockAt(document, path) !== undefined) {
+    const field = path.join('.');
+    const message = `"${field}" cannot be written: the record holds something else on the way to it`;
+    throw new BanyanError('constraint-violated', message, { details: { field } });
+  }
   let parent = document;
   for (const name of path.slice(0, -1)) {
     const next = Object.hasOwn(parent, name) ? parent[name] : undefined;

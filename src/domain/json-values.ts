@@ -23,8 +23,8 @@ const NUMBER = /^-?\d+(\.\d+)?([eE][+-]?\d{1,6})?$/;
 const SPECIAL = new Set(['NaN', 'Infinity', '-Infinity']);
 
 const FORMS: Readonly<Record<ValueType, Form>> = {
-  text: { canonical: text, expected: 'a text without NUL' },
-  enum: { canonical: text, expected: 'a text without NUL' },
+  text: { canonical: text, expected: 'a text without NUL and without half a surrogate pair' },
+  enum: { canonical: text, expected: 'a text without NUL and without half a surrogate pair' },
   uuid: { canonical: lowerCase(UUID), expected: 'a UUID' },
   objectid: { canonical: lowerCase(OBJECT_ID), expected: 'an ObjectId: 24 hexadecimal digits' },
   int: { canonical: integer(-(2n ** 31n), 2n ** 31n - 1n), expected: 'an integer of 32 bits' },
@@ -67,8 +67,9 @@ export function valueProblem(value: Value, column: ColumnSpec): string | null {
   return column.list ? `must be a list, each item of it ${expected}` : `must be ${expected}`;
 }
 
+/** UTF-8 has no form for half a surrogate pair: drivers send U+FFFD in its place, without a word. */
 function text(value: Value): Value | undefined {
-  return typeof value === 'string' && !value.includes('\0') ? value : undefined;
+  return typeof value === 'string' && !value.includes('\0') && value.isWellFormed() ? value : undefined;
 }
 
 function matching(pattern: RegExp): Form['canonical'] {

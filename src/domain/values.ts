@@ -60,10 +60,16 @@ export function numberText(value: number | ExactNumber): string {
 // A number token that a double may not hold: 16 digits or more (with or without a point), or an exponent.
 const LONG_NUMBER = /[\d.]{16}|\d[eE][+-]?\d/;
 
+/** Of two members with one name the later counts, as in JSON.parse: what a record says must not hang on its numbers. */
+const LIKE_JSON = {
+  parseNumber: exactNumber,
+  onDuplicateKey: ({ newValue }: { newValue: unknown }) => newValue,
+};
+
 /** JSON text to values, exact. Throws a SyntaxError like JSON.parse. */
 export function parseJson(text: string): Value {
   if (!LONG_NUMBER.test(text)) return JSON.parse(text) as Value;
-  return parse(text, undefined, exactNumber) as Value;
+  return parse(text, undefined, LIKE_JSON) as Value;
 }
 
 /** Values to JSON text, exact. `undefined` members are left out, as in JSON.stringify. */
@@ -81,6 +87,10 @@ function hasExactNumber(value: unknown): boolean {
 const TIMESTAMP =
   /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)? ?(Z|z|[+-]\d\d(?::?\d\d)?(?::?\d\d)?)?$/;
 
+/** What Postgres has beyond the years 0 to 9999. */
+const FAR =
+  /^(-?infinity|(\d{5,6}-\d\d-\d\d|\d{4,6}-\d\d-\d\d(?=.* BC$))([T ]\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d(:\d\d){0,2})?)?( BC)?)$/;
+
 /**
  * A timestamp (RFC 3339, or as Postgres prints it; without an offset it is taken as UTC) as
  * `YYYY-MM-DDTHH:MM:SS.mmmZ`, with six fraction digits where microseconds are not zero.
@@ -88,24 +98,16 @@ const TIMESTAMP =
  */
 export function canonicalTimestamp(text: string): string | null {
   const match = TIMESTAMP.exec(text);
-  if (!match) return /^(-?infinity|\d{5,}-.*|.* BC)$/.test(text) ? text : null;
+  if (!match) return FAR.test(text) ? text : null;
   const [, year, month, day, hour, minute, second, fraction, zone] = match;
   const micros = (fraction ?? '').slice(0, 6).padEnd(6, '0');
-  // Date.UTC reads years 0–99 as 1900–1999; after 400 years the calendar is the same again.
-  const shift = Number(year) < 100 ? 400 : 0;
-  const utc = Date.UTC(
-    Number(year) + shift,
-    Number(month) - 1,
-    Number(day),
-    Number(hour),
-    Number(minute),
-    Number(second ?? 0),
-  );
   if (!isRealMoment(match)) return null;
-  const moment = new Date(utc - offsetMinutes(zone) * 60_000);
-  const utcYear = moment.getUTCFullYear() - shift;
+  const moment = new Date(0);
+  // Not Date.UTC, which reads years 0–99 as 1900–1999.
+  moment.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
+  moment.setUTCHours(Number(hour), Number(minute) - offsetMinutes(zone), Number(second ?? 0));
+  const utcYear = moment.getUTCFullYear();
   if (utcYear < 0 || utcYear > 9999) return null;
-  if (shift > 0) moment.setUTCFullYear(utcYear);
   const tail = micros.endsWith('000') ? micros.slice(0, 3) : micros;
   return `${moment.toISOString().slice(0, 19)}.${tail}Z`;
 }

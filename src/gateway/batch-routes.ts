@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../domain/callers.ts';
 import { BanyanError, isBanyanError, isPassing } from '../domain/errors.ts';
@@ -56,7 +57,9 @@ async function readText(body: AsyncIterable<Buffer>, limit: number): Promise<str
     if (size > limit) throw new BanyanError('payload-too-large', `the batch has more than ${limit} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString('utf8');
+  const bytes = Buffer.concat(chunks);
+  if (!isUtf8(bytes)) throw new BanyanError('batch-invalid', 'the batch is not UTF-8');
+  return bytes.toString('utf8');
 }
 
 async function handle(

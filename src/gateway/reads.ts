@@ -1,8 +1,8 @@
 import type { Caller } from '../domain/callers.ts';
-import { BanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, ResourceState, Route } from '../domain/words.ts';
 import { isWithin, tenantOf } from './access.ts';
+import { notFound } from './not-found.ts';
 import type { Pagination } from './envelope.ts';
 import { refuseBroken } from '../mapping/broken.ts';
 import type { ListRequest } from './list-query.ts';
@@ -22,11 +22,7 @@ export async function readRecord(
   const { plan, state } = await planRead(runtime, 'detail');
   const { found: record, side } = await ROUTES[plan.from].get(runtime.resource, key, state);
   if (isSampled(plan)) runtime.comparer.readRecord(key);
-  if (!record || !isWithin(tenant, record))
-    throw new BanyanError(
-      'not-found',
-      `${runtime.resource.name} has no record "${runtime.resource.mapping.ids.publicText(key)}"`,
-    );
+  if (!record || !isWithin(tenant, record)) throw notFound(runtime.resource, key);
   refuseBroken(record);
   return { record, side };
 }

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import { partText } from '../domain/keys.ts';
@@ -40,12 +41,11 @@ export function resourceRoutes(app: FastifyInstance, context: RouteContext): voi
   admitCallers(app, context);
   app.removeAllContentTypeParsers();
   // As text: numbers that a double cannot hold must survive (domain/values.ts).
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) =>
-    done(null, body),
-  );
-  app.addContentTypeParser(/^application\/.+\+json/, { parseAs: 'string' }, (_request, body, done) =>
-    done(null, body),
-  );
+  for (const type of ['application/json', /^application\/.+\+json/])
+    app.addContentTypeParser(type, { parseAs: 'buffer' }, (_request, body, done) => {
+      const isText = isUtf8(body as Buffer);
+      done(isText ? null : new BanyanError('invalid-json', 'the body is not UTF-8'), body.toString('utf8'));
+    });
   const common = {
     // Also those that no resource takes: their answer is 405, not "no route".
     method: app.supportedMethods,

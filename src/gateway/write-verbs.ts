@@ -8,6 +8,7 @@ import type { WritePlace } from '../replication/places.ts';
 import { RecordSide } from '../replication/resource.ts';
 import { onOneBudget } from '../stores/attempts.ts';
 import { isWithin, type Tenant } from './access.ts';
+import { notFound } from './not-found.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import type { Verb } from './plan.ts';
 
@@ -114,7 +115,7 @@ const VERBS: Readonly<Record<WriteRequest['verb'], PerformVerb>> = {
   change: update,
   async remove(runtime, side, { key, repeated, tenant }) {
     const removed = await side.remove(key as Key, tenant);
-    if (!removed && !repeated) throw notFound(runtime, key);
+    if (!removed && !repeated) throw notFound(runtime.resource, key);
     return runtime.resource.mapping.keyValues(key as Key);
   },
 };
@@ -126,13 +127,8 @@ async function update(
 ): Promise<PublicRecord> {
   // R4: one operation of the primary; to read and write back would undo a change of another field made meanwhile.
   const changed = await side.update(key as Key, stampTouched(runtime, record), tenant);
-  if (!changed) throw notFound(runtime, key);
+  if (!changed) throw notFound(runtime.resource, key);
   return changed;
-}
-
-function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {
-  const shown = key === null ? '' : resource.mapping.ids.publicText(key);
-  return new BanyanError('not-found', `${resource.name} has no record "${shown}"`);
 }
 
 /** Fields that say when a record was last written (`@updatedAt`), unless the client has set them. */

@@ -12,7 +12,7 @@ import {
 import type { Key } from '../domain/words.ts';
 import { isMembers } from './children.ts';
 import { idIn, isOneForm, type IdForms } from './ids.ts';
-import type { ChildFields } from './field.ts';
+import { REST, type ChildFields } from './field.ts';
 import type { MappedField, Mapping } from './mapping.ts';
 
 /** What is wrong with one field of a request's body. */
@@ -125,12 +125,16 @@ function acceptChildren({ fields }: ChildFields, value: Value): Result {
 }
 
 function acceptScalar(field: MappedField, value: Value): Result {
+  if (field.columns.legacy === REST && !isMembers(value))
+    return { problem: 'must be an object: the members that no other field names' };
   const problem = { problem: `must be ${describe(field)}` };
   const read = field.ids && !isOneForm(field.ids) ? acceptId(field.ids, value) : READERS[field.type](value);
   if (read === undefined) return problem;
   if (typeof read === 'string') {
     if (read.includes('\u0000'))
       return { problem: 'must not contain the character U+0000, which Postgres cannot hold' };
+    if (!read.isWellFormed())
+      return { problem: 'must not contain half a surrogate pair, for which UTF-8 has no form' };
     if (field.maxLength !== null && [...read].length > field.maxLength) return problem;
     if (field.values && !field.values.includes(read)) return problem;
   }
@@ -149,7 +153,10 @@ function textIfNumber(value: Value): Value {
 }
 
 function fits(text: string, { digits, scale }: { digits: number; scale: number }): boolean {
-  return (text.replace(/^-/, '').split('.')[0] ?? '').replace(/^0/, '').length <= digits - scale;
+  // Only very large and very small numbers keep an exponent.
+  const [mantissa = '', exponent = '0'] = text.replace(/^-/, '').split('e');
+  const whole = (mantissa.split('.')[0] ?? '').replace(/^0/, '').length;
+  return whole + Number(exponent) <= digits - scale;
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -199,7 +206,7 @@ const READERS: Readonly<Record<ValueType, (value: Value) => Value | undefined>> 
   date: (value) =>
     typeof value === 'string' && DATE.test(value) && moment(`${value}T00:00:00Z`) ? value : undefined,
   time: matching(TIME),
-  json: (value) => (holdsNul(value) ? undefined : value),
+  json: (value) => (isHoldable(value) ? value : undefined),
   bytes: matching(BASE64),
 };
 
@@ -209,10 +216,15 @@ function moment(text: string): string | undefined {
   return canonical === null || canonical.startsWith('0000-') ? undefined : canonical;
 }
 
-function holdsNul(value: Value): boolean {
-  if (typeof value === 'string') return value.includes('\u0000');
-  if (typeof value !== 'object' || value === null || isExactNumber(value)) return false;
-  return Object.entries(value).some(([name, item]) => name.includes('\u0000') || holdsNul(item));
+/** Levels of a document: some thousands would end the stack of whoever walks through them. */
+const DEEPEST = 1_000;
+
+/** Whether every store can hold a document: the text in it, and its depth. */
+function isHoldable(value: Value, depth = 0): boolean {
+  if (typeof value === 'string') return !value.includes('\u0000') && value.isWellFormed();
+  if (typeof value !== 'object' || value === null || isExactNumber(value)) return true;
+  if (depth === DEEPEST) return false;
+  return Object.entries(value).every(([name, item]) => isHoldable(name) && isHoldable(item, depth + 1));
 }
 
 const NAMES: Readonly<Record<ValueType, string>> = {
@@ -228,7 +240,7 @@ const NAMES: Readonly<Record<ValueType, string>> = {
   timestamp: 'a timestamp such as 2026-01-02T03:04:05.678Z',
   date: 'a date such as 2026-01-02',
   time: 'a time such as 03:04:05',
-  json: 'JSON without the character U+0000',
+  json: `JSON without the character U+0000 and without half a surrogate pair, of ${DEEPEST} levels at most`,
   bytes: 'base64 text',
 };
 

@@ -18,6 +18,9 @@ import { conversionOf } from './conversions.ts';
 import { isOneForm, type IdForms } from './ids.ts';
 import { columnName } from './naming.ts';
 
+/** Where a row of a legacy document has the fields that no other field names. */
+export const REST = '*';
+
 /** A public field and where each side holds it. */
 export interface MappedField extends FieldSpec {
   /** Its column on either side; null: the side holds it in another way (`custom`). */
@@ -68,7 +71,7 @@ export function mapField(field: FieldSpec, context: FieldContext, settings: Fiel
   const ids = context.ids && !isOneForm(context.ids) ? context.ids : null;
   const type = declared?.type ?? idType(field.type, ids, 'public');
   const types = {
-    legacy: declared?.legacy ?? idType(type, ids, 'legacy'),
+    legacy: declared?.legacy ?? codeType(settings.enums[field.name]) ?? idType(type, ids, 'legacy'),
     new: field.type,
   };
   const as = declared?.as ?? 'number';
@@ -89,6 +92,13 @@ export function mapField(field: FieldSpec, context: FieldContext, settings: Fiel
     explicit: bothSides((side) => codecOf(side, mapped, settings, undefined)),
     ordered: !values && !settings.defaults[field.name] && (ids !== null || isOrderKept(types)),
   };
+}
+
+/** Legacy's codes of an enumeration may all be numbers: a store that checks takes no text for them, and no number for text. */
+function codeType(values: FieldSettings['enums'][string] | undefined): ValueType | null {
+  const codes = Object.values(values ?? {});
+  if (codes.length === 0 || !codes.every((code) => typeof code === 'number')) return null;
+  return codes.every(Number.isSafeInteger) ? 'bigint' : 'decimal';
 }
 
 const NUMBERS: readonly ValueType[] = ['int', 'bigint', 'decimal', 'float'];

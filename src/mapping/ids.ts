@@ -29,7 +29,7 @@ const CANONICAL: Readonly<Record<KeyType, (text: string) => string | null>> = {
     const value = BigInt(text);
     return value >= LEAST && value < -LEAST ? value.toString() : null;
   },
-  text: (text) => (text.length > 0 && !text.includes('\u0000') ? text : null),
+  text: (text) => (text.length > 0 && !text.includes('\u0000') && text.isWellFormed() ? text : null),
 };
 
 /** The canonical text of an id of a form: hexadecimal digits in lower case, integers of 64 bits in decimal; else null. */

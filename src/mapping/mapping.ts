@@ -12,14 +12,14 @@ import { noteBroken, refuseBroken } from './broken.ts';
 import { Children, childrenField } from './children.ts';
 import { conditionOn, sortOn } from './conditions.ts';
 import { CustomGroup, type CustomModule } from './custom.ts';
-import { columnSpec, mapField, type MappedField } from './field.ts';
+import { columnSpec, mapField, REST, type MappedField } from './field.ts';
 import { compareIds } from './id-order.ts';
 import { isOneForm, newId, type IdForms } from './ids.ts';
 import { columnName } from './naming.ts';
 import { RecordKeys } from './record-keys.ts';
 import { NO_FIELD_SETTINGS } from './settings.ts';
 
-export type { MappedField } from './field.ts';
+export { REST, type MappedField } from './field.ts';
 export { NO_FIELD_SETTINGS } from './settings.ts';
 
 /** A table as a side holds it, in the words of the store contract. */
@@ -45,9 +45,6 @@ export interface MappingContext {
   /** Modules of `fields.custom`, in its order. */
   modules?: readonly CustomModule[];
 }
-
-/** Where a row of a legacy document has the fields that no other field names. */
-export const REST = '*';
 
 /**
  * The pure translation between a resource's public records and the rows of both sides. Declared, not coded: names by

@@ -165,6 +165,7 @@ function problemOf(field: MappedField, value: Value): string {
   if (value === null) return 'null where the new side takes none';
   if (typeof value === 'string') {
     if (value.includes('\u0000')) return 'the character U+0000';
+    if (!value.isWellFormed()) return 'half a surrogate pair';
     if (field.values) return 'an unknown value';
     if (field.maxLength !== null && [...value].length > field.maxLength) return 'too long';
   }
@@ -179,7 +180,7 @@ function became(from: Value | undefined, to: Value | undefined): string {
 /** Long values are cut: a report is for people. */
 const SHOWN = 120;
 
-function shown(value: Value | undefined): string {
+export function shown(value: Value | undefined): string {
   if (value === undefined) return 'a missing field';
   const text = stringifyJson(value);
   return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;

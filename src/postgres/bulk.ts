@@ -1,5 +1,6 @@
 import type { ColumnSpec } from '../domain/model.ts';
-import type { Row } from '../domain/values.ts';
+import { BanyanError } from '../domain/errors.ts';
+import { isExactNumber, numberText, type Row, type Value } from '../domain/values.ts';
 import { arrayLiteral } from './arrays.ts';
 import type { KnownTable, WritableColumn } from './catalog.ts';
 import { quote, quoteTable } from './quoting.ts';
@@ -81,5 +82,20 @@ export function upsertParameters(
   rows: readonly Row[],
 ): string[] {
   const distinct = [...new Map(rows.map((row) => [toKey(spec.keys, row), row])).values()];
+  for (const column of columns)
+    if (column.fraction !== null) for (const row of distinct) refuseRounding(column, row[column.name]);
   return insertParameters(columns, specs, distinct);
+}
+
+/** A copy that Postgres would round is no copy. */
+function refuseRounding(column: WritableColumn, value: Value | undefined): void {
+  if (Array.isArray(value)) return value.forEach((item) => refuseRounding(column, item));
+  const text = typeof value === 'number' || isExactNumber(value) ? numberText(value) : value;
+  if (typeof text !== 'string' || digitsAfterPoint(text) <= (column.fraction ?? 0)) return;
+  const message = `"${column.name}" keeps ${column.fraction} digits after the point, which would round ${text}`;
+  throw new BanyanError('constraint-violated', message, { details: { field: column.name } });
+}
+
+function digitsAfterPoint(text: string): number {
+  return (/\.(\d+)/.exec(text)?.[1] ?? '').replace(/0+$/, '').length;
 }

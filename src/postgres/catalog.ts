@@ -76,6 +76,8 @@ export async function describeTable(sql: Sql, spec: KnownTable): Promise<FoundTa
 export interface WritableColumn {
   name: string;
   castType: string;
+  /** Digits after the point that it keeps, of a number or of a second; Postgres rounds what has more. Null: all. */
+  fraction: number | null;
 }
 
 /** The columns of `spec` with the types to cast to; those that the database generates are left out. */
@@ -85,8 +87,15 @@ export async function writableColumns(sql: Sql, spec: KnownTable): Promise<Writa
   return spec.columns.flatMap(({ name }) => {
     const column = actual.get(name);
     if (!column) throw new BanyanError('store-answer', `table "${spec.name}" has no column "${name}"`);
-    return column.generated ? [] : [{ name, castType: column.cast_type }];
+    if (column.generated) return [];
+    return [{ name, castType: column.cast_type, fraction: fractionOf(column.native_type) }];
   });
+}
+
+/** Of `numeric(12,2)` or `timestamp(3) with time zone`. */
+function fractionOf(nativeType: string): number | null {
+  const digits = /^(?:numeric\(\d+,|time(?:stamp)?\()(-?\d+)\)/.exec(nativeType)?.[1];
+  return digits === undefined ? null : Number(digits);
 }
 
 async function readColumns(sql: Sql, spec: KnownTable): Promise<DescribedColumn[]> {

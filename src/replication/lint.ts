@@ -1,7 +1,8 @@
+import { misfitsOf, noteMisfits } from '../domain/misfits.ts';
 import type { Row } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { REST, type Mapping } from '../mapping/mapping.ts';
-import { roundTrip, unnamedFields, type Finding } from '../mapping/round-trip.ts';
+import { roundTrip, shown, unnamedFields, type Finding } from '../mapping/round-trip.ts';
 import { saveLint, type LintFinding, type LintReport } from '../state/lint.ts';
 import { keyOf } from '../domain/keys.ts';
 import type { Table } from '../stores/contract.ts';
@@ -76,7 +77,10 @@ function lookAt({ mapping, settings }: BoundResource, row: Row): Finding[] {
   const unnamed = Object.fromEntries(
     Object.entries(unnamedFields(row)).filter(([name]) => !drop.includes(name)),
   );
-  return roundTrip(mapping, { ...unnamed, ...row }, Object.keys(unnamed));
+  const whole = { ...unnamed, ...row };
+  // What the store says of the row is said of the row that is looked at.
+  noteMisfits(whole, misfitsOf(row));
+  return roundTrip(mapping, whole, Object.keys(unnamed));
 }
 
 function shownKey(mapping: Mapping, row: Row): Key {
@@ -84,7 +88,10 @@ function shownKey(mapping: Mapping, row: Row): Key {
 }
 
 /** Columns of a table that no field names: how many values would be left behind in each. */
-async function countUnnamedColumns({ legacy, settings }: BoundResource, tally: Tally): Promise<void> {
+async function countUnnamedColumns(
+  { legacy, mapping, settings }: BoundResource,
+  tally: Tally,
+): Promise<void> {
   if (!legacy.store.capabilities.describesTables || legacy.store.capabilities.paths) return;
   const actual = await legacy.table.describe();
   const { spec } = legacy.table;
@@ -93,9 +100,16 @@ async function countUnnamedColumns({ legacy, settings }: BoundResource, tally: T
     if (named.has(name)) continue;
     const column = { name, type: 'text', list: false, nullable: true } as const;
     const wider = legacy.store.table({ ...spec, columns: [...spec.columns, column] });
-    const count = await wider.count({ field: name, op: 'null', value: false });
-    if (count > 0)
-      tally.addMany({ field: name, severity: 'lost', problem: 'no field names it', count, samples: [] });
+    const where = { field: name, op: 'null', value: false } as const;
+    const count = await wider.count(where);
+    if (count === 0) continue;
+    const sort = spec.keys.map((key) => ({ field: key.name, descending: false }));
+    const { rows } = await wider.list({ where, sort, limit: SAMPLES, offset: 0, total: false });
+    const samples = rows.map((row) => ({
+      key: shownKey(mapping, row),
+      detail: `holds ${shown(row[name])}`,
+    }));
+    tally.addMany({ field: name, severity: 'lost', problem: 'no field names it', count, samples });
   }
 }
 
@@ -112,7 +126,9 @@ class Tally {
   }
 
   addMany(finding: LintFinding): void {
-    this.entry(finding).count += finding.count;
+    const entry = this.entry(finding);
+    entry.count += finding.count;
+    entry.samples.push(...finding.samples);
   }
 
   result(): Pick<LintReport, 'lost' | 'reformed' | 'findings'> {

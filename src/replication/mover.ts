@@ -17,6 +17,7 @@ import { notePassed } from '../state/moved.ts';
 import { giveWay, jobStopped, type BackfillOptions } from './backfill.ts';
 import { moveKeys, moveWithin } from './move.ts';
 import type { SyncResult } from './pull.ts';
+import { reasonOf } from './refused.ts';
 import type { BoundResource } from './resource.ts';
 
 /** Whom a checkpoint is saved for; null: a pass over what was done before, which saves none. */
@@ -148,7 +149,7 @@ async function noteFates(
   for (const { key, error, record } of refused) {
     const code = error instanceof BanyanError ? error.code : 'internal';
     const text = record ? stringifyJson(record) : null;
-    await setAside(sql, { resource: name, key, code, reason: error.message, record: text });
+    await setAside(sql, { resource: name, key, code, reason: reasonOf(error), record: text });
   }
 }
 

@@ -14,11 +14,16 @@ export async function noteRefused(
     resource: name,
     key,
     code: isBanyanError(error) ? error.code : 'internal',
-    reason: error.message,
+    reason: reasonOf(error),
     target,
     source,
     record: record ? stringifyJson(record) : null,
     marks,
   };
   return await recordFailure(database, refusal, settings.deadLetters);
+}
+
+/** The new side's tables are written in transactions of the control database, which is the same Postgres. */
+export function reasonOf({ message }: Error): string {
+  return message.replace(/^control database /, 'the new side ');
 }

@@ -40,11 +40,17 @@ export async function saveLint(sql: Sql, report: Omit<LintReport, 'finishedAt'>)
       report.complete,
       report.lost,
       report.reformed,
-      // A value may hold what jsonb cannot.
-      JSON.stringify(report.findings).replaceAll('\\u0000', '\\ufffd'),
+      JSON.stringify(report.findings, (_name, value: unknown) =>
+        typeof value === 'string' ? holdable(value) : value,
+      ),
       report.startedAt,
     ],
   );
+}
+
+/** A value may hold what jsonb cannot, and one that was cut may end with half a character. */
+function holdable(text: string): string {
+  return text.replaceAll('\0', '\ufffd').toWellFormed();
 }
 
 /** The last report of a resource; null: it was never made. */

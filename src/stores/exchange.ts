@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { Agent, Dispatcher } from 'undici';
 
 /** Code of the error with which a request is given up after its time. */
@@ -17,6 +18,8 @@ export interface Answer {
   status: number;
   headers: Record<string, string | string[] | undefined>;
   body: string;
+  /** Whether the body was UTF-8; what is not stands as U+FFFD in it. */
+  isText: boolean;
 }
 
 /** Why there is no answer, and whether a byte of the request may have left this process. */
@@ -113,7 +116,8 @@ class Exchange implements Dispatcher.DispatchHandler {
   onResponseEnd(): void {
     clearTimeout(this.#timer);
     const body = this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks);
-    this.#resolve({ status: this.#status, headers: this.#headers, body: body.toString('utf8') });
+    const isText = isUtf8(body);
+    this.#resolve({ status: this.#status, headers: this.#headers, body: body.toString('utf8'), isText });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

@@ -142,6 +142,15 @@ t.test('what is no batch is refused as a whole', async (t) => {
   }
   t.equal((await batch([client()], { 'content-type': 'text/csv' })).status, 415);
   t.equal((await batch([client()], {}, '?atomic=maybe')).status, 400);
+  for (const [path, code] of [
+    ['/api/clients', 'invalid-json'],
+    ['/api/clients/batch', 'batch-invalid'],
+  ]) {
+    const body = Buffer.from('[{"name":"Andr\u00e9"}]', 'latin1');
+    const headers = { 'content-type': 'application/json' };
+    const answer = await fetch(gateway.url + path, { method: 'POST', headers, body });
+    t.match(await answer.json(), { error: { code, message: /not UTF-8/ } });
+  }
   t.same(await emails('new'), before);
 });
 

@@ -42,9 +42,11 @@ t.test('every mistake of a body is named, all at once, with what would be right'
     ['name', null, /must not be null/],
     ['name', 7, /must be text/],
     ['name', 'a\u0000b', /U\+0000/],
+    ['name', 'a\ud83c', /half a surrogate pair/],
     ['siret', '123456789012345', /at most 14 characters/],
     ['status', 'x'.repeat(21), /at most 20 characters/],
     ['revenue', '12345678901234', /at most 13 digits before the point/],
+    ['revenue', '1e999', /at most 13 digits before the point/],
     ['revenue', 'abc', /decimal/],
     ['loyaltyPoints', 1.5, /integer of 32 bits/],
     ['loyaltyPoints', 2147483648, /integer of 32 bits/],
@@ -54,13 +56,17 @@ t.test('every mistake of a body is named, all at once, with what would be right'
     ['lastEngagementAt', '0001-01-01T00:00:00+01:00', /a timestamp/],
     ['lastEngagementAt', '0000-01-01T00:00:00+01:00', /a timestamp/],
     ['lastEngagementAt', '9999-12-31T23:59:59-01:00', /a timestamp/],
+    ['lastEngagementAt', '99999-never BC', /a timestamp/],
+    ['lastEngagementAt', ' BC', /a timestamp/],
     ['tags', 'a', /must be an array/],
     ['tags', ['a', null], /item 1: must not be null/],
     ['metadata', { a: ['\u0000'] }, /JSON without/],
+    ['metadata', { 'a\udf33': 1 }, /JSON without .* half a surrogate pair/],
+    ['metadata', JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) as Value, /1000 levels at most/],
     ['id', 'x', /must be a UUID/],
   ];
   for (const [field, value, said] of wrong) {
-    t.match(problems({ [field]: value }, 'change'), [said], `${field}: ${JSON.stringify(value)}`);
+    t.match(problems({ [field]: value }, 'change'), [said], `${field}: ${String(said)}`);
   }
   t.equal(problems({ name: 7, tags: 'a', unknown: 1 }).length, 4, 'and the missing one');
   t.match(problems({ name: 'x', stage: 'new' }, 'create', leads), []);
@@ -86,6 +92,16 @@ t.test('values become canonical: numbers by value, timestamps in UTC, UUIDs in l
   t.same(record({ lastEngagementAt: '0099-12-31T23:30:00-01:00' }, 'change'), {
     lastEngagementAt: '0100-01-01T00:30:00.000Z',
   });
+  t.same(record({ lastEngagementAt: '0000-12-31T23:59:59-01:00' }, 'change'), {
+    lastEngagementAt: '0001-01-01T00:59:59.000Z',
+  });
+  for (const far of ['infinity', '0044-03-15 00:00:00+00 BC', '12026-01-01 00:00:00+00'])
+    t.same(record({ lastEngagementAt: far }, 'change'), { lastEngagementAt: far }, 'as Postgres has it');
+  t.same(
+    parseJson('{"a":12345678901234567890,"a":2}'),
+    { a: 2 },
+    'the later member counts, as in JSON.parse',
+  );
   t.same(record({ siret: '12345678901234' }, 'change'), { siret: '12345678901234' }, 'digits of a text stay');
   t.same(record({ name: '😀'.repeat(3), status: '😀'.repeat(20) }, 'change').status, '😀'.repeat(20));
   t.end();

@@ -3,6 +3,7 @@ import t from 'tap';
 import type { FieldSettings } from '../../src/domain/configuration.ts';
 import type { FieldSpec, ModelSpec, ValueType } from '../../src/domain/model.ts';
 import { exactNumber, sameValue, type PublicRecord, type Row, type Value } from '../../src/domain/values.ts';
+import { acceptRecord } from '../../src/mapping/accept.ts';
 import type { CustomModule } from '../../src/mapping/custom.ts';
 import { translateId, type IdForms } from '../../src/mapping/ids.ts';
 import { Mapping } from '../../src/mapping/mapping.ts';
@@ -84,7 +85,8 @@ const SETTINGS: Partial<FieldSettings> = {
   nulls: 'missing',
 };
 
-const mapping = new Mapping(MODEL, { name: 'orders', key: '_id' }, SETTINGS, {
+const TABLE = { name: 'orders', key: '_id' };
+const mapping = new Mapping(MODEL, TABLE, SETTINGS, {
   ids: MONGO,
   references: new Map([
     ['clientId', MONGO],
@@ -195,6 +197,19 @@ t.test('each side has its own form of everything', (t) => {
   t.end();
 });
 
+t.test('codes that are numbers stand in a column of numbers, others in one of text', (t) => {
+  const typeOf = (codes: Record<string, string | number>) => {
+    const of = new Mapping({ ...MODEL, fields: MODEL.fields.slice(0, 5) }, TABLE, {
+      enums: { stage: codes },
+    });
+    return of.tables.legacy.columns.find(({ name }) => name === 'stage')?.type;
+  };
+  t.equal(typeOf({ open: 1, done: 2 }), 'bigint');
+  t.equal(typeOf({ open: 1.5, done: 2 }), 'decimal');
+  t.equal(typeOf({ open: 'O', done: 2 }), 'enum');
+  t.end();
+});
+
 t.test('filters ask each side in its own form', (t) => {
   const client = '5f00000000000000000000aa';
   t.same(mapping.condition('legacy', { field: 'clientId', op: 'eq', value: client }), {
@@ -270,6 +285,17 @@ t.test('what cannot return is named with its field', (t) => {
     roundTrip(mapping, good).filter(({ severity }) => severity === 'lost'),
     [],
   );
+  t.end();
+});
+
+t.test('what takes the members that no field names is an object', (t) => {
+  for (const extra of [5, 'x', true, [{ a: 1 }]])
+    t.match(acceptRecord(mapping, { extra }, 'change'), {
+      ok: false,
+      problems: [{ field: 'extra', message: /must be an object/ }],
+    });
+  for (const extra of [null, {}, { a: [1] }] as Value[])
+    t.same(acceptRecord(mapping, { extra }, 'change'), { ok: true, record: { extra } });
   t.end();
 });
 

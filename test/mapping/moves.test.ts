@@ -131,7 +131,8 @@ t.test(
 
 t.test('values that could not come back are listed by field and keep the resource where it is', async (t) => {
   const shop = await openShop(t, {
-    categories: [{ _id: hex(1), parentId: null, name: 'x'.repeat(21), colour: 'red' }],
+    // Cut for the report, it ends with half a tree.
+    categories: [{ _id: hex(1), parentId: null, name: '🌳'.repeat(61), colour: 'red' }],
     products: [
       product(101),
       product(102, { sku: 'much too long', price: 1.005, stock: 2 ** 31, relatedIds: ['nothing'] }),
@@ -213,7 +214,7 @@ t.test(
     t.match(
       letters.map(({ key, reason }: { key: string; reason: string }) => [key, reason]),
       [
-        [uuid(102), /price/],
+        [uuid(102), /^the new side .*price/],
         [uuid(103), /categor/],
         [uuid(104), /stock/],
         [uuid(105), /sku/],

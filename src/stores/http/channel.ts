@@ -58,9 +58,11 @@ export class Channel {
     const request = { method, origin: this.#origin, path: this.#base + path, headers, body: text };
     const answer = await this.#inTurn(request, asked, until);
     if (expected.includes(answer.status)) return { ...answer, body: null };
-    if (answer.status >= 300) throw answerFailure(answer.status, answer.body, asked);
+    if (answer.status >= 300) throw answerFailure(answer, asked);
+    if (!answer.isText) throw nonsense('an answer that is not UTF-8', asked);
     try {
-      return { ...answer, body: answer.body.trim() === '' ? null : parseJson(answer.body) };
+      const text = answer.body.replace(/^\uFEFF/, '');
+      return { ...answer, body: text.trim() === '' ? null : parseJson(text) };
     } catch (error) {
       throw nonsense('an answer that is not JSON', asked, error);
     }

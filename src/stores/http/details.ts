@@ -11,12 +11,13 @@ import {
   type Place,
 } from '../../domain/documents.ts';
 import { BanyanError, isBanyanError } from '../../domain/errors.ts';
+import { readValue } from '../../domain/json-values.ts';
 import { keyOf } from '../../domain/keys.ts';
-import type { Row } from '../../domain/values.ts';
+import { sameValue, type Row, type Value } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { TableSpec } from '../contract.ts';
 import type { Channel, Reply } from './channel.ts';
-import { at, nonsense, type Asked } from './errors.ts';
+import { at, nonsense, problemIn, refusedAll, type Asked } from './errors.ts';
 
 /** Attempts of a change that is read, changed and written back, where others change the record meanwhile. */
 const ATTEMPTS = 8;
@@ -51,10 +52,14 @@ export class Details {
     this.#places = placesOf(columnsOf(spec).values());
   }
 
+  /** A record of a list. One without its key is none: what else it says would be copied under no name. */
   row(document: Document): Row {
-    const row = rowOf(document, this.#places);
-    if (this.#spec.rest !== undefined) row[this.#spec.rest] = unnamedOf(document, this.#places);
-    return row;
+    const row = this.#rowOf(document);
+    const { key: name, keyType } = this.#spec;
+    const key = this.keyOf(row);
+    if (key === '') throw nonsense(`a record without "${name}" in a list`, this.#reads);
+    if (keyType !== 'int' || /^-?\d+$/.test(key)) return row;
+    throw nonsense(`a record in a list whose "${name}" is "${key}", which is no whole number`, this.#reads);
   }
 
   keyOf(row: Row): Key {
@@ -64,12 +69,17 @@ export class Details {
   /** Null where there is no such record. */
   async get(key: Key, until: number): Promise<Row | null> {
     const reply = await this.#read(key, until);
-    return reply && this.row(this.#record(reply));
+    return reply && this.#rowOf(this.#record(reply, key));
   }
 
   async create(row: Row, until: number): Promise<Row> {
     const call = { method: 'POST', path: this.#path, body: this.#body(this.#changed({}, row)) } as const;
-    return await this.#written(await this.#channel.ask(call, this.#writes, until), this.keyOf(row), until);
+    return await this.#written(
+      await this.#channel.ask(call, this.#writes, until),
+      this.keyOf(row),
+      row,
+      until,
+    );
   }
 
   /** Null where there is no such record, or none that holds for `only`. */
@@ -78,20 +88,23 @@ export class Details {
       this.#api.update === 'PUT' || this.#isTagged(only)
         ? await this.#changeAsRead(key, changes, until, only)
         : await this.#send('PATCH', key, until, { document: this.#changed({}, changes), query: only?.query });
-    return reply && (await this.#written(reply, key, until));
+    return reply && (await this.#written(reply, key, changes, until));
   }
 
   /** Whether there was one, and one that holds for `only`. */
   async remove(key: Key, until: number, only: Only | null): Promise<boolean> {
-    if (!this.#isTagged(only))
-      return (await this.#send('DELETE', key, until, { query: only?.query })) !== null;
-    const sent = await this.#asRead(
-      key,
-      until,
-      only,
-      async (_, tag) => await this.#send('DELETE', key, until, { tag }),
-    );
-    return sent !== null;
+    const reply = this.#isTagged(only)
+      ? await this.#asRead(
+          key,
+          until,
+          only,
+          async (_, tag) => await this.#send('DELETE', key, until, { tag }),
+        )
+      : await this.#send('DELETE', key, until, { query: only?.query });
+    if (!reply) return false;
+    const { status, body } = reply;
+    if (this.#saysProblem(body) && (await this.get(key, until))) throw refusedAll(status, body, this.#writes);
+    return true;
   }
 
   #isTagged(only: Only | null): boolean {
@@ -145,7 +158,7 @@ export class Details {
     for (let attempt = 1; ; attempt++) {
       const present = await this.#read(key, until);
       if (!present) return null;
-      const document = this.#record(present);
+      const document = this.#record(present, key);
       if (only && !only.holds(this.row(document))) return null;
       const tag = typeof present.headers.etag === 'string' ? present.headers.etag : null;
       if (tag === null && this.#isTagged(only))
@@ -161,27 +174,52 @@ export class Details {
     }
   }
 
-  /** The row as it is after a write; read where the answer does not hold it. */
-  async #written({ body, headers }: Reply, given: Key, until: number): Promise<Row> {
+  /**
+   * The row as it is after a write; read where the answer does not hold it. Some APIs refuse with a success status and say
+   * so in the body only: an answer without the record, but with a message, is a refusal where the record is not as it was
+   * to be.
+   */
+  async #written({ status, body, headers }: Reply, given: Key, sent: Row, until: number): Promise<Row> {
     this.answered = true;
     const record = at(body, this.#api.answers.record);
-    if (isDocument(record)) return this.row(record);
-    const location = typeof headers.location === 'string' ? headers.location : '';
-    const last = /[^/?#]+(?=\/?([?#]|$))/.exec(location)?.[0];
-    const key = last === undefined ? given : decodeURIComponent(last);
+    const answered = isDocument(record) ? this.#rowOf(record) : null;
+    if (answered && isKeyOf(this.keyOf(answered), given)) return answered;
+    const key = lastOf(headers.location) ?? given;
     const row = key === '' ? null : await this.get(key, until).catch(() => null);
+    const isAsSent = row && Object.keys(sent).every((name) => this.#isSame(row, sent, name));
+    if (!isAsSent && this.#saysProblem(body)) throw refusedAll(status, body, this.#writes);
     if (row) return row;
     throw nonsense('no record in the answer to a write, and none to be read after it', this.#writes);
   }
 
-  #detail(key: Key): string {
-    return `${this.#path}/${encodeURIComponent(key)}`;
+  #saysProblem(body: Value): boolean {
+    return problemIn(body, this.#api.errors).message !== '';
   }
 
-  #record({ body }: Reply): Document {
+  #isSame(row: Row, sent: Row, name: string): boolean {
+    const place = this.#places.find(({ column }) => column.name === name);
+    return !place || sameValue(row[name] ?? null, readValue(sent[name] ?? null, place.column));
+  }
+
+  #rowOf(document: Document): Row {
+    const row = rowOf(document, this.#places);
+    if (this.#spec.rest !== undefined) row[this.#spec.rest] = unnamedOf(document, this.#places);
+    return row;
+  }
+
+  #detail(key: Key): string {
+    if (!NO_NAMES.has(key)) return `${this.#path}/${encodeURIComponent(key)}`;
+    throw new BanyanError(
+      'invalid-key',
+      `${this.#reads.title}: no path names a record with the key "${key}"`,
+    );
+  }
+
+  #record({ body }: Reply, key: Key): Document {
     const record = at(body, this.#api.answers.record);
-    if (isDocument(record)) return record;
-    throw nonsense(`no record at "${this.#api.answers.record}" in the answer`, this.#reads);
+    if (isDocument(record) && this.keyOf(this.#rowOf(record)) === key) return record;
+    const found = isDocument(record) ? `no record with the key "${key}"` : 'no record';
+    throw nonsense(`${found} at "${this.#api.answers.record}" in the answer`, this.#reads);
   }
 
   /** A document with the values of a row in it. */
@@ -206,5 +244,23 @@ export class Details {
     const names = this.#places.map(({ column }) => column.name).join(', ');
     const message = `${this.#reads.title} has no column "${field}"; it has ${names}`;
     return new BanyanError('validation-failed', message, { details: { field } });
+  }
+}
+
+/** Keys that a path cannot carry: it would lead to the list, or out of it. */
+const NO_NAMES: ReadonlySet<Key> = new Set(['', '.', '..']);
+
+/** Whether an answer's record can be the one that was written; `given` is empty where the API draws the key. */
+function isKeyOf(key: Key, given: Key): boolean {
+  return key !== '' && (given === '' || key === given);
+}
+
+/** The last part of a Location. */
+function lastOf(location: string | string[] | undefined): Key | undefined {
+  const last = typeof location === 'string' ? /[^/?#]+(?=\/?([?#]|$))/.exec(location)?.[0] : undefined;
+  try {
+    return last === undefined ? undefined : decodeURIComponent(last);
+  } catch {
+    return undefined;
   }
 }

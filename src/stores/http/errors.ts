@@ -2,7 +2,7 @@ import type { ApiFailure, ApiSettings } from '../../domain/configuration.ts';
 import { valueAt } from '../../domain/documents.ts';
 import { BanyanError, type ErrorCode } from '../../domain/errors.ts';
 import { parseJson, type Value } from '../../domain/values.ts';
-import { SILENT } from '../exchange.ts';
+import { SILENT, type Answer } from '../exchange.ts';
 
 /** What was asked of the API when it failed: for messages, and to know whether doubt is left (A1, R2). */
 export interface Asked {
@@ -38,25 +38,44 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
 };
 
 /** The error for an answer of status 300 or more. */
-export function answerFailure(status: number, body: string, asked: Asked): BanyanError {
+export function answerFailure({ status, body, headers }: Answer, asked: Asked): BanyanError {
   const declared = asked.errors.statuses[String(status)];
-  const kind = declared ?? STATUSES[status] ?? (status >= 500 ? 'lost' : 'store-answer');
+  // What is led elsewhere after a write may have been done: to show it there is a custom of forms.
+  const isDoubtful = status >= 500 || (asked.writes && status < 400);
+  const kind = declared ?? STATUSES[status] ?? (isDoubtful ? 'lost' : 'store-answer');
   const { message, field } = problemOf(body, asked.errors);
-  return fail(kind, `HTTP ${status}${message === '' ? '' : `: ${message}`}`, asked, { field });
+  const wait = Number(headers['retry-after']);
+  const retryAfter = Number.isInteger(wait) && wait > 0 ? wait : undefined;
+  return fail(kind, `HTTP ${status}${message === '' ? '' : `: ${message}`}`, asked, { field, retryAfter });
 }
 
-function problemOf(body: string, { message, field }: Asked['errors']): { message: string; field?: string } {
+function problemOf(body: string, errors: Asked['errors']): Problem {
   try {
-    const problem = parseJson(body);
-    const text = at(problem, message);
-    const name = at(problem, field);
-    return {
-      message: typeof text === 'string' ? text.slice(0, 300) : '',
-      ...(typeof name === 'string' ? { field: name } : {}),
-    };
+    return problemIn(parseJson(body), errors);
   } catch {
     return { message: '' };
   }
+}
+
+interface Problem {
+  message: string;
+  field?: string;
+}
+
+/** What an answer has where the API says what is wrong; an empty message: nothing. */
+export function problemIn(answer: Value, { message, field }: Asked['errors']): Problem {
+  const text = at(answer, message);
+  const name = at(answer, field);
+  return {
+    message: typeof text === 'string' ? text.slice(0, 300) : '',
+    ...(typeof name === 'string' ? { field: name } : {}),
+  };
+}
+
+/** The error for a write that was answered with a success, but for its body. */
+export function refusedAll(status: number, body: Value, asked: Asked): BanyanError {
+  const { message, field } = problemIn(body, asked.errors);
+  return fail('constraint-violated', `HTTP ${status}: ${message}`, asked, { field });
 }
 
 /** The value at a path of an answer; an empty path is the whole of it. */
@@ -83,7 +102,7 @@ function fail(
   kind: Kind,
   found: string,
   asked: Asked,
-  { cause, field }: { cause?: unknown; field?: string } = {},
+  { cause, field, retryAfter }: { cause?: unknown; field?: string; retryAfter?: number } = {},
 ): BanyanError {
   const doubt = kind === 'lost' || kind === 'silent';
   const unknown = doubt && asked.writes;
@@ -94,6 +113,7 @@ function fail(
     {
       outcome: unknown ? 'unknown' : 'not-applied',
       cause,
+      retryAfter,
       ...(field === undefined ? {} : { details: { field } }),
     },
   );

@@ -1,6 +1,6 @@
 import type { ApiSettings } from '../../domain/configuration.ts';
 import { isDocument, type Document } from '../../domain/documents.ts';
-import { isExactNumber, numberText, type Value } from '../../domain/values.ts';
+import { isExactNumber, numberText, sameValue, type Value } from '../../domain/values.ts';
 import type { Channel, Reply } from './channel.ts';
 import type { Parameters } from './conditions.ts';
 import { at, nonsense, type Asked } from './errors.ts';
@@ -49,12 +49,14 @@ export class Lists {
   ): Promise<void> {
     const by = PAGINGS[this.#api.paging.by];
     const position: Position = { seen: 0, pages: 0, cursor: null };
+    let before: readonly Document[] = [];
     for (;;) {
       const reply = await this.#request(
         [...by.ask(this.#api.paging, position, size), ...parameters],
         until(),
       );
       const page = this.#page(reply);
+      before = this.#another(page.documents, before);
       position.seen += page.documents.length;
       position.pages += 1;
       const more = visit(page) && by.next(this.#api.paging, position, page, reply);
@@ -76,9 +78,11 @@ export class Lists {
     const wanted = offset - jump + limit;
     const at: Position = { seen: jump, pages: 0, cursor: null };
     const by = PAGINGS[paging.by];
+    let before: readonly Document[] = [];
     for (;;) {
       const reply = await this.#request([...by.ask(paging, at, Math.max(1, size)), ...parameters], until);
       const { documents: found, total } = this.#page(reply);
+      before = this.#another(found, before);
       documents.push(...found);
       page.total = total;
       at.seen += found.length;
@@ -101,6 +105,12 @@ export class Lists {
     const query = new URLSearchParams(parameters).toString();
     const path = query === '' ? this.#path : `${this.#path}?${query}`;
     return await this.#channel.ask({ method: 'GET', path }, this.#asked, until);
+  }
+
+  /** An API that does not know the paging's parameters answers its first page for ever. */
+  #another(documents: Document[], before: readonly Document[]): Document[] {
+    if (documents.length === 0 || !sameValue(documents, [...before])) return documents;
+    throw nonsense('the same page again for the next one: "paging" is not what the API knows', this.#asked);
   }
 
   #page({ body, headers }: Reply): ListPage {

@@ -113,7 +113,7 @@ const FORMS: Readonly<Record<KeyType, { pattern: RegExp; expected: string }>> = 
   uuid: { pattern: /^[0-9a-f-]{36}$/, expected: 'a UUID' },
   objectid: { pattern: /^[0-9a-f]{24}$/, expected: 'an ObjectId' },
   int: { pattern: /^(0|-?[1-9]\d{0,18})$/, expected: 'an integer' },
-  text: { pattern: /^[^]+$/, expected: 'a text that is not empty' },
+  text: { pattern: /^[^\0\p{Cs}]+$/u, expected: 'a text that is not empty and that Postgres can hold' },
 };
 
 interface KeyReader {

@@ -236,7 +236,10 @@ export class JsonFileTable implements Table {
 
   #writeRest(document: Document, row: Row): void {
     const rest = this.spec.rest === undefined ? undefined : row[this.spec.rest];
-    if (rest !== undefined) setUnnamed(document, this.#places, isDocument(rest) ? rest : {});
+    if (rest === undefined) return;
+    if (rest !== null && !isDocument(rest))
+      throw this.#refused(String(this.spec.rest), 'must be an object: the members that no column names');
+    setUnnamed(document, this.#places, rest ?? {});
   }
 
   async #eachWhere(where: Condition, visit: (row: Row) => boolean, restart: () => void): Promise<void> {

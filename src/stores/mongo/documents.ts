@@ -6,7 +6,7 @@ import type { ColumnSpec } from '../../domain/model.ts';
 import type { Row, Value } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { TableSpec } from '../contract.ts';
-import { bsonBeside } from './natives.ts';
+import { bsonBeside, bytesBeside } from './natives.ts';
 import { bsonTypeOf, plain } from './plain.ts';
 import { nativeKey, nativeValue, readColumn } from './values.ts';
 
@@ -18,6 +18,9 @@ export interface Changes {
   /** Takes the place of all fields that no column names; undefined: those stay as they are. */
   rest: Document | undefined;
 }
+
+/** Types of columns whose values say less than the document may: what is not changed there has to stay what it is. */
+const FLATTENED: ReadonlySet<string> = new Set(['json', 'bytes']);
 
 /** Translates between a table's rows and documents. Fields that no column names stay as they are. */
 export class Documents {
@@ -31,7 +34,8 @@ export class Documents {
 
   constructor(spec: TableSpec) {
     this.#spec = spec;
-    const key: ColumnSpec = { name: spec.key, type: spec.keyType, list: false, nullable: false };
+    const type = spec.keyType === 'int' ? 'bigint' : spec.keyType;
+    const key: ColumnSpec = { name: spec.key, type, list: false, nullable: false };
     // The key's column has the key's type, also where the mapping's is another one.
     const columns = spec.columns.map((column) => (column.name === spec.key ? key : column));
     this.columns = new Map([[spec.key, key], ...columns.map((column) => [column.name, column] as const)]);
@@ -39,8 +43,8 @@ export class Documents {
       .filter(({ name }) => name !== spec.rest)
       .map(({ name }) => ({ column: this.columns.get(name) as ColumnSpec, path: name.split('.') }));
     this.projection = spec.rest === undefined ? projectionOf([...this.columns.keys()]) : {};
-    const json = columns.filter(({ type }) => type === 'json').map(({ name }) => name);
-    this.besides = spec.rest !== undefined ? {} : json.length > 0 ? projectionOf([spec.key, ...json]) : null;
+    const flat = columns.filter(({ type }) => FLATTENED.has(type)).map(({ name }) => name);
+    this.besides = spec.rest !== undefined ? {} : flat.length > 0 ? projectionOf([spec.key, ...flat]) : null;
   }
 
   /** A document as a row. A field that it lacks is absent from the row; what does not fit is noted beside it. */
@@ -67,7 +71,18 @@ export class Documents {
 
   key(document: Document): Key {
     const { native } = follow(document, this.#spec.key.split('.'));
-    return partText(plain(native));
+    const key = partText(plain(native));
+    if (this.#spec.keyType !== 'int' || /^-?\d+$/.test(key)) return key;
+    // Its type is that of whole numbers, so that it lies among them.
+    const message = `collection "${this.#spec.name}" has a "${this.#spec.key}" of ${key}, which is no whole number`;
+    throw new BanyanError('store-answer', message);
+  }
+
+  /** Whether a write of the row has to know what the document holds now. */
+  needsPresent(row: Row): boolean {
+    if (this.besides === null) return false;
+    const flattens = (name: string) => FLATTENED.has(this.columns.get(name)?.type ?? '');
+    return Object.keys(row).some((name) => name === this.#spec.rest || flattens(name));
   }
 
   /** The key as the document has it. Fails with invalid-key where the text is none of the key's type. */
@@ -113,8 +128,11 @@ export class Documents {
     if (!column) throw this.#unknown(name);
     const written = nativeValue(value, column);
     if ('problem' in written) throw this.#unfit(name, written.problem);
-    if (column.type !== 'json' || value === null) return written.native;
-    return bsonBeside(value, follow(present, name.split('.')).native);
+    // As the filters of writes have it.
+    if (name === this.#spec.key && value !== null) return this.nativeKey(partText(value));
+    if (!FLATTENED.has(column.type) || value === null) return written.native;
+    const { native } = follow(present, name.split('.'));
+    return column.type === 'json' ? bsonBeside(value, native) : bytesBeside(written.native, native);
   }
 
   #restOf(value: Value, present: Document): Document {

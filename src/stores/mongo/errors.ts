@@ -36,8 +36,10 @@ const CODES: Readonly<Record<number, Kind>> = {
   121: 'constraint-violated', // DocumentValidationFailure
   166: 'read-only', // CommandNotSupportedOnView
   14: 'constraint-violated', // TypeMismatch
+  15: 'constraint-violated', // Overflow: nested too deep
   28: 'constraint-violated', // PathNotViable
   10334: 'constraint-violated', // BSONObjectTooLarge
+  14031: 'store-full', // OutOfDiskSpace
   17280: 'constraint-violated', // KeyTooLong
   40400: 'constraint-violated', // $mergeObjects of what is no document
   6: 'lost', // HostUnreachable
@@ -59,6 +61,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   'store-unreachable': 'cannot be reached; nothing was changed',
   'store-timeout': 'did not answer in time; nothing was changed',
   'store-overloaded': 'has no capacity for the request; nothing was changed',
+  'store-full': 'has no room left; nothing was changed',
   'store-refused': 'refuses the gateway: check its account and the roles of it',
   'store-answer': 'does not understand the request',
   'outcome-unknown': 'did not answer the write; it may or may not have been done',

@@ -1,3 +1,4 @@
+import { Binary } from 'mongodb';
 import { isExactNumber, sameValue, type Value } from '../../domain/values.ts';
 import { bsonTypeOf, plain } from './plain.ts';
 import { bson } from './values.ts';
@@ -21,4 +22,14 @@ export function bsonBeside(value: Value, present: unknown): unknown {
       bsonBeside(member, Object.hasOwn(members, name) ? members[name] : undefined),
     ]),
   );
+}
+
+/** Bytes keep the subtype that they have: drivers tell a UUID or a digest by it. */
+export function bytesBeside(bytes: unknown, present: unknown): unknown {
+  if (Array.isArray(bytes)) {
+    const items: unknown[] = Array.isArray(present) ? present : [];
+    return bytes.map((item, index) => bytesBeside(item, items[index]));
+  }
+  if (!(bytes instanceof Binary) || !(present instanceof Binary)) return bytes;
+  return new Binary(bytes.value(), present.sub_type);
 }

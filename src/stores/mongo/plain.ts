@@ -1,4 +1,4 @@
-import { Binary, Decimal128, Double, Int32, Long, ObjectId } from 'mongodb';
+import { Binary, BSON, Decimal128, Double, Int32, Long, ObjectId } from 'mongodb';
 import { exactNumber, type Value } from '../../domain/values.ts';
 
 /**
@@ -17,13 +17,19 @@ function plainObject(native: object): Value {
   if (Array.isArray(native)) return native.map(plain);
   if (native instanceof ObjectId) return native.toHexString();
   if (native instanceof Double || native instanceof Int32) return plain(native.valueOf());
-  if (native instanceof Long) return exactNumber(native.toString());
+  if (native instanceof Long && bsonTypeOf(native) === 'long') return exactNumber(native.toString());
   if (native instanceof Date) return Number.isNaN(native.getTime()) ? null : native.toISOString();
   if (native instanceof Decimal128) return decimal(native.toString());
   if (native instanceof Binary) return Buffer.from(native.value()).toString('base64');
-  // Types that a record's JSON has no word for (regular expressions, code, timestamps of the oplog).
-  if ('_bsontype' in native || native instanceof RegExp) return String(native);
+  if (native instanceof RegExp) return String(native);
+  if ('_bsontype' in native) return rare(native);
   return Object.fromEntries(Object.entries(native).map(([name, member]) => [name, plain(member)]));
+}
+
+/** References of a database, code, timestamps of the oplog, the least and the greatest key: as JSON.stringify has them. */
+function rare(native: object): Value {
+  if ('toJSON' in native && typeof native.toJSON === 'function') return plain(native.toJSON());
+  return plain(BSON.EJSON.serialize(native, { relaxed: true }));
 }
 
 function decimal(text: string): Value {

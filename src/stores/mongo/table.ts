@@ -89,6 +89,8 @@ export class MongoTable implements Table {
         .find({ [key]: range }, options)
         .sort({ [key]: 1 })
         .toArray();
+      // A number that is not whole has no place in the order of the other side's keys.
+      if (keyType === 'int') for (const document of documents) this.#documents.key(document);
       if (documents.length < limit) await this.#noForeignKeys(within);
       return documents;
     });
@@ -209,7 +211,7 @@ export class MongoTable implements Table {
     if (filter === null) return null;
     const { projection } = this.#documents;
     const document = await this.#channel.write(this.#title, async (within) => {
-      const present = await this.#present([key], changes, within);
+      const present = await this.#present([key], [changes], within);
       const stages = this.#stages(changes, { whole: false, present: present.get(key) });
       if (stages.length === 0) return await this.#collection.findOne(filter, { projection, ...within });
       const options = { returnDocument: 'after', projection, ...within } as const;
@@ -240,7 +242,7 @@ export class MongoTable implements Table {
       for (let at = 0; at < rows.length; at += BATCH) {
         const batch = rows.slice(at, at + BATCH);
         const keys = batch.map((row) => this.#documents.keyOf(row));
-        const present = await this.#present(keys, batch[0] as Row, within);
+        const present = await this.#present(keys, batch, within);
         const writes = batch.map((row, index) => this.#upsert(row, present.get(keys[index] as Key)));
         await this.#collection.bulkWrite(writes, { ordered: false, ...within });
       }
@@ -259,15 +261,13 @@ export class MongoTable implements Table {
     return updateStages(this.#documents.changes(row, how), this.spec.key, this.#documents.columns.keys());
   }
 
-  /** The documents of some keys, as far as a write of such a row has to know them. */
-  async #present(keys: readonly Key[], row: Row, within: Within): Promise<Map<Key, Document>> {
-    const { besides, columns } = this.#documents;
-    const asks = Object.keys(row).some(
-      (name) => name === this.spec.rest || columns.get(name)?.type === 'json',
-    );
-    if (besides === null || !asks) return new Map();
+  /** The documents of some keys, as far as a write of such rows has to know them. */
+  async #present(keys: readonly Key[], rows: readonly Row[], within: Within): Promise<Map<Key, Document>> {
+    // Any of them: one that lacks a column says nothing of the others.
+    if (!rows.some((row) => this.#documents.needsPresent(row))) return new Map();
+    const projection = this.#documents.besides ?? {};
     const filter = { [this.spec.key]: { $in: keys.map((key) => this.#documents.nativeKey(key)) } };
-    const found = await this.#collection.find(filter, { projection: besides, ...within }).toArray();
+    const found = await this.#collection.find(filter, { projection, ...within }).toArray();
     return new Map(found.map((document) => [this.#documents.key(document), document]));
   }
 

@@ -1,4 +1,4 @@
-import { Binary, Decimal128, Double, Int32, Long, ObjectId } from 'mongodb';
+import { Binary, Decimal128, Double, Long, ObjectId } from 'mongodb';
 import { valueProblem } from '../../domain/json-values.ts';
 import type { ColumnSpec, KeyType, ValueType } from '../../domain/model.ts';
 import { isExactNumber, numberText, type Value } from '../../domain/values.ts';
@@ -163,12 +163,10 @@ function integer(native: unknown): Value | undefined {
 }
 
 function number(native: unknown): Value | undefined {
-  return typeof native === 'number' || NUMBERS.some((type) => native instanceof type)
-    ? plain(native)
-    : undefined;
+  return NUMBERS.has(bsonTypeOf(native)) ? plain(native) : undefined;
 }
 
-const NUMBERS = [Double, Int32, Long, Decimal128];
+const NUMBERS: ReadonlySet<string> = new Set(['int', 'double', 'int32', 'long', 'decimal']);
 
 function numeric(value: Value): string {
   return typeof value === 'number' || isExactNumber(value) ? numberText(value) : (value as string);

@@ -207,7 +207,7 @@ export class PrismaTable implements Table {
       await this.#sql.query(upsert, upsertParameters(this.spec, columns, this.#shape.columns, rows));
     } catch (error) {
       // The table may have changed under us: its columns are read again next time.
-      if (isBanyanError(error, 'store-answer')) this.#shape.writable = null;
+      if (isBanyanError(error, 'store-answer', 'constraint-violated')) this.#shape.writable = null;
       throw error;
     }
   }

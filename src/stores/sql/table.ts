@@ -161,7 +161,12 @@ export class SqlTable implements Table {
   }
 
   async upsertMany(rows: readonly Row[]): Promise<void> {
-    if (rows.length > 0) await this.#change((dialect) => dialect.upsert(rows));
+    if (rows.length === 0) return;
+    await this.#change((dialect) => dialect.upsert(rows)).catch((error: unknown) => {
+      // What the columns keep may be more by the next time.
+      if (isBanyanError(error, 'constraint-violated')) this.#dialect = null;
+      throw error;
+    });
   }
 
   async removeMany(keys: readonly Key[]): Promise<void> {

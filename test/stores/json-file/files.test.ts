@@ -2,6 +2,7 @@ import { readdir, readFile, readlink, rename, writeFile } from 'node:fs/promises
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { isBanyanError } from '../../../src/domain/errors.ts';
+import { misfitsOf } from '../../../src/domain/misfits.ts';
 import { failsWith } from '../../contracts/failing.ts';
 import { openStore, startPlace, USERS } from './place.ts';
 
@@ -54,6 +55,32 @@ t.test(
     );
   },
 );
+
+t.test('what stands where a document is expected is told, and never written over', async (t) => {
+  const { users, file } = await startPlace(t, '[{"id":1,"address":"flat 5"}]');
+  const [row] = await users.scan(null, 1);
+  t.match(misfitsOf(row ?? {}), [{ column: 'address.city', found: 'string on the way', expected: 'text' }]);
+  await failsWith(t, 'constraint-violated', users.update('1', { 'address.city': 'Graz' }));
+  const whole = { id: 1, name: null, credit: null, 'address.city': 'Graz' };
+  await failsWith(t, 'constraint-violated', users.upsertMany([whole]));
+  t.match(await users.update('1', { name: 'Ada' }), { name: 'Ada' }, 'beside it all can be written');
+  t.match(JSON.parse(await readFile(file, 'utf8')), [{ id: 1, name: 'Ada', address: 'flat 5' }]);
+});
+
+t.test('integer keys have 64 bits, whatever the mapping has elsewhere', async (t) => {
+  const { users } = await startPlace(t, '[{"id":1763740800000}]');
+  const [row] = await users.scan(null, 1);
+  t.same(misfitsOf(row ?? {}), []);
+  await users.upsertMany([{ id: 1763740800000, name: 'a', credit: null, 'address.city': null }]);
+  t.match(await users.insert({ name: 'b' }), { id: 1763740800001 });
+});
+
+t.test('the rest of a document is an object, and nothing else is taken for one', async (t) => {
+  const { store } = await startPlace(t, '[]');
+  const users = store.table({ ...USERS, rest: '*' });
+  await failsWith(t, 'constraint-violated', users.insert({ name: 'a', '*': 5 }));
+  t.match(await users.insert({ name: 'a', '*': { size: 4 } }), { '*': { size: 4 } });
+});
 
 t.test('missing and null are different: a row lacks the one and has the other', async (t) => {
   const { users } = await startPlace(t, ODD.join(''));

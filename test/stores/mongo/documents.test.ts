@@ -1,4 +1,15 @@
-import { Decimal128, Double, Long, ObjectId, type Document } from 'mongodb';
+import {
+  Binary,
+  Code,
+  DBRef,
+  Decimal128,
+  Double,
+  Long,
+  MinKey,
+  ObjectId,
+  Timestamp,
+  type Document,
+} from 'mongodb';
 import t from 'tap';
 import { misfitsOf } from '../../../src/domain/misfits.ts';
 import { exactNumber } from '../../../src/domain/values.ts';
@@ -123,6 +134,45 @@ if (server) {
     t.match((await documents('orders'))[0]?.meta, { by: oid(5), at: meta.at }, 'beside a change, too');
   });
 
+  t.test('rare types are shown with what is in them, and stay what they are', async (t) => {
+    const { database, table, documents } = await placeOn(server, t);
+    const meta = {
+      maker: new DBRef('makers', oid(5)),
+      code: new Code('x => x + 1'),
+      first: new MinKey(),
+      pattern: /^a/i,
+    };
+    await database.db.collection<Document>('orders').insertOne({ _id: oid(1), meta });
+    const orders = table('orders', { meta: 'json', maker: 'text' });
+    const [row] = await orders.scan(null, 1);
+    t.same(row?.meta, {
+      maker: { $ref: 'makers', $id: id(5) },
+      code: { code: 'x => x + 1' },
+      first: { $minKey: 1 },
+      pattern: '/^a/i',
+    });
+    await orders.upsertMany([{ ...row, _id: id(1) }]);
+    t.same((await documents('orders'))[0]?.meta, meta);
+    await database.db.collection<Document>('orders').insertOne({ _id: oid(2), views: new Timestamp(5n) });
+    const [, other] = await table('orders', { views: 'bigint' }).scan(null, 2);
+    t.match(misfitsOf(other ?? {}), [{ column: 'views', found: 'timestamp' }], 'no number to count with');
+  });
+
+  t.test('bytes keep their subtype, and JSON its dates, whatever other rows of the batch lack', async (t) => {
+    const { database, table, documents } = await placeOn(server, t);
+    const token = new Binary(Buffer.alloc(16, 7), 4);
+    const meta = { at: new Date('2020-01-01') };
+    await database.db.collection<Document>('orders').insertOne({ _id: oid(2), token, meta });
+    const orders = table('orders', { token: 'bytes', meta: 'json' });
+    const [row] = await orders.scan(null, 1);
+    await orders.upsertMany([{ _id: id(1) }, { ...row, _id: id(2) }]);
+    const [, kept] = await documents('orders');
+    t.same(kept?.meta, meta);
+    t.match(kept?.token, { sub_type: 4 });
+    await orders.update(id(2), { token: Buffer.alloc(16, 8).toString('base64') });
+    t.match((await documents('orders'))[1]?.token, { sub_type: 4 }, 'also where they change');
+  });
+
   t.test('the rest of a document is a column of its own where one is asked for', async (t) => {
     const { database, table, documents } = await placeOn(server, t);
     const before = {
@@ -193,6 +243,16 @@ if (server) {
       (await orders.scan(null, 1)).map(({ _id }) => _id),
       [id(1)],
       'not before its end',
+    );
+    const big = table('numbers', { name: 'text' }, { keyType: 'int' });
+    await big.upsertMany([{ _id: 1763740800000, name: 'a' }, { _id: 7 }]);
+    t.same(await big.scanKeys(null, 9), ['7', '1763740800000'], 'integers have 64 bits');
+    const numbers = [1, 1.5, 2].map((_id) => ({ _id: _id as unknown as ObjectId }));
+    await database.db.collection<Document>('counters').insertMany(numbers);
+    const counters = table('counters', {}, { keyType: 'int' });
+    t.match(
+      (await failsWith(t, 'store-answer', counters.scan(null, 10))).message,
+      /of 1\.5, which is no whole/,
     );
   });
 

@@ -2,6 +2,7 @@ import t from 'tap';
 import type { ColumnSpec, ValueType } from '../../../src/domain/model.ts';
 import { exactNumber, parseJson, type Value } from '../../../src/domain/values.ts';
 import type { TableSpec } from '../../../src/stores/contract.ts';
+import { failsWith } from '../../contracts/failing.ts';
 import { createDatabase } from '../../harness/postgres.ts';
 import { openPlace } from './place.ts';
 
@@ -151,4 +152,43 @@ t.test('a JSON null is kept where the column refuses NULL', async (t) => {
     (await outside.query<{ text: string }>('SELECT body::text AS text FROM papers')).rows[0]?.text,
     'null',
   );
+});
+
+t.test('a copy that a column would round is refused by its name, until the column keeps more', async (t) => {
+  const { store, outside } = openPlace(t, (await createDatabase(t)).url);
+  await outside.query(
+    'CREATE TABLE prices (id int PRIMARY KEY, price numeric(10,2), prices numeric(10,2)[], at timestamptz(3))',
+  );
+  const column = (name: string, type: ValueType, list = false) => ({ name, type, list, nullable: true });
+  const table = store.table({
+    name: 'prices',
+    key: 'id',
+    keyType: 'int',
+    keys: [{ name: 'id', type: 'int' }],
+    columns: [
+      { name: 'id', type: 'int', list: false, nullable: false },
+      column('price', 'decimal'),
+      column('prices', 'decimal', true),
+      column('at', 'timestamp'),
+    ],
+  });
+  const fits = { id: 1, price: 19.99, prices: [1.5, null, 'NaN'], at: '2026-01-02T03:04:05.678Z' };
+  await table.upsertMany([fits, { id: 2, price: null, prices: null, at: 'infinity' }]);
+  t.strictSame((await table.get(['1'])).get('1'), fits);
+  for (const [name, value, said] of [
+    ['price', 1.005, /"price" keeps 2 digits after the point, which would round 1.005/],
+    ['prices', [1, exactNumber('1.0000000000000000001')], /"prices" keeps 2 digits/],
+    ['at', '2026-01-02T03:04:05.678901Z', /"at" keeps 3 digits/],
+  ] as const) {
+    const error = await failsWith(
+      t,
+      'constraint-violated',
+      table.upsertMany([{ ...fits, [name]: value as Value }]),
+    );
+    t.match(error, { message: said, details: { field: name } });
+  }
+  t.strictSame((await table.get(['1'])).get('1'), fits);
+  await outside.query('ALTER TABLE prices ALTER price TYPE numeric(12,3)');
+  await table.upsertMany([{ ...fits, price: 1.005 }]);
+  t.match((await table.get(['1'])).get('1'), { price: 1.005 });
 });

@@ -1,11 +1,13 @@
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import t from 'tap';
+import { misfitsOf } from '../../../src/domain/misfits.ts';
 import { exactNumber } from '../../../src/domain/values.ts';
 import { failsWith } from '../../contracts/failing.ts';
 import { until } from '../../harness/wait.ts';
 import { settingsOf, specOf, sqliteFile, warm } from './place.ts';
 import type { Table } from '../../../src/stores/contract.ts';
+import { sqliteFailure } from '../../../src/stores/sql/sqlite/errors.ts';
 import { SqlStore } from '../../../src/stores/sql/store.ts';
 
 /** One file and one thread for the cases that are about values and tables. */
@@ -198,22 +200,34 @@ await t.test('statistics go by value and by UTC day, exact, however the file kee
 });
 
 await t.test(
-  'a value that is not of its column stays as it is, so that the side that checks can name it',
+  'a value that is not of its column is shown as it is, and told, so that it is not copied as something else',
   async (t) => {
-    other.exec(`CREATE TABLE odd (id INTEGER PRIMARY KEY, flag BOOLEAN, age INTEGER, meta TEXT, tags TEXT, at TEXT);
-     INSERT INTO odd VALUES (1, 'maybe', 'old', '{broken', 'a,b', 'yesterday'), (2, 2, 1.5, '{}', '[]', 7)`);
+    other.exec(`CREATE TABLE odd (id INTEGER PRIMARY KEY, flag BOOLEAN, age INTEGER, meta TEXT, tags TEXT, at TEXT, name, file BLOB);
+     INSERT INTO odd VALUES (1, 'yes', 'old', '{broken', 'a,b', 'yesterday', x'00ff', 'abcd'), (2, 2, 1.5, '{}', '[]', 7, 5, x'00'),
+       (3, 1, 7, '"x"', '["a"]', '2026-01-02 03:04:05', 'n', x'')`);
     const spec = specOf('odd', 'int', {
       flag: 'boolean',
       age: 'int',
       meta: 'json',
       tags: 'text[]',
       at: 'timestamp',
+      name: 'text',
+      file: 'bytes',
     });
     const rows = await shared.table(spec).scan(null, 9);
-    t.same(rows, [
-      { id: 1, flag: 'maybe', age: 'old', meta: '{broken', tags: 'a,b', at: 'yesterday' },
-      { id: 2, flag: 2, age: 1.5, meta: {}, tags: [], at: '7' },
+    t.match(rows, [
+      { id: 1, flag: 'yes', age: 'old', meta: '{broken', tags: 'a,b', at: 'yesterday', name: 'AP8=' },
+      { id: 2, flag: 2, age: 1.5, meta: {}, tags: [], at: '7', name: 5, file: 'AA==' },
+      { id: 3, flag: true, age: 7, meta: 'x', tags: ['a'], at: '2026-01-02T03:04:05.000Z', file: '' },
     ]);
+    t.same(
+      rows.map((row) => misfitsOf(row).map(({ column, found }) => `${column}: ${found}`)),
+      [
+        ['flag: text', 'age: text', 'meta: text', 'tags: text', 'at: text', 'name: blob', 'file: text'],
+        ['flag: integer', 'age: real', 'at: text', 'name: integer'],
+        [],
+      ],
+    );
   },
 );
 
@@ -339,6 +353,12 @@ await t.test(
     t.match(error.message, /is no SQLite database/);
   },
 );
+
+await t.test('a disk that is full is said to be full', (t) => {
+  const error = sqliteFailure('store "crm"', { code: 'SQLITE_FULL', message: 'disk is full' }, 'write');
+  t.match(error, { code: 'store-full', outcome: 'not-applied' });
+  t.end();
+});
 
 await t.test('foreign keys are enforced unless the store is told otherwise', async (t) => {
   const { open } = await sqliteFile(

@@ -1,5 +1,6 @@
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import { joinKey, splitKey } from '../../../domain/keys.ts';
+import { noteMisfits, type Misfit } from '../../../domain/misfits.ts';
 import type { ColumnSpec, KeyPart } from '../../../domain/model.ts';
 import { isExactNumber, numberText, stringifyJson, type Row, type Value } from '../../../domain/values.ts';
 import type { Key } from '../../../domain/words.ts';
@@ -10,7 +11,15 @@ import type { RealTable } from './catalog.ts';
 import { decimalOrder, momentOrder } from './functions.ts';
 import type { MomentForms } from './moments.ts';
 import type { Batch } from './messages.ts';
-import { fromCell, numberCell, toCell, type Cell, type StoredColumn } from './values.ts';
+import {
+  expectedType,
+  foreignType,
+  fromCell,
+  numberCell,
+  toCell,
+  type Cell,
+  type StoredColumn,
+} from './values.ts';
 
 const BUILDER = sqliteBuilder();
 /** Types whose values may be kept in a form with another order than theirs. */
@@ -51,8 +60,15 @@ export class SqliteDialect extends Dialect {
 
   row(answered: Record<string, unknown>): Row {
     const row: Row = {};
-    for (const [name, column] of this.#columns)
-      row[name] = fromCell(column, answered[name] as Cell, this.#forms);
+    const misfits: Misfit[] = [];
+    for (const [name, column] of this.#columns) {
+      const cell = answered[name] as Cell;
+      const value = fromCell(column, cell, this.#forms);
+      row[name] = value;
+      const found = foreignType(column, cell, value);
+      if (found !== null) misfits.push({ column: name, found, expected: expectedType(column) });
+    }
+    noteMisfits(row, misfits);
     return row;
   }
 

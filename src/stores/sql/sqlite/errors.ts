@@ -37,7 +37,7 @@ const MEANINGS: Readonly<Record<string, Meaning>> = {
   SQLITE_PERM: { code: 'store-refused', says: 'refuses the gateway', quotes: true },
   SQLITE_AUTH: { code: 'store-refused', says: 'refuses the gateway', quotes: true },
   SQLITE_READONLY: { code: 'store-refused', says: 'cannot be written by this process', quotes: true },
-  SQLITE_FULL: { code: 'store-overloaded', says: 'has no room left on its disk; nothing was changed' },
+  SQLITE_FULL: { code: 'store-full', says: 'has no room left on its disk; nothing was changed' },
   SQLITE_IOERR: {
     code: 'store-unreachable',
     says: 'cannot be read or written',

@@ -1,5 +1,5 @@
 import { BanyanError, type ErrorCode } from '../../../domain/errors.ts';
-import { readValue, valueProblem } from '../../../domain/json-values.ts';
+import { fitsColumn, readValue, valueProblem } from '../../../domain/json-values.ts';
 import type { ColumnSpec } from '../../../domain/model.ts';
 import {
   canonicalDecimal,
@@ -124,6 +124,35 @@ function fromJson(text: string, column: StoredColumn): Value {
   } catch {
     return text;
   }
+}
+
+/**
+ * SQLite's name of what a cell holds where it is not of its column's type, else null. Postgres would take some of that
+ * for something else: `now` for a moment, `yes` for true, a blob's base64 for text.
+ */
+export function foreignType(column: StoredColumn, cell: Cell, value: Value): string | null {
+  if (value === null || cell === null) return null;
+  if (column.type === 'json' && !column.list) return isJson(cell, value) ? null : typeName(cell);
+  const isBytes = column.type === 'bytes' && !column.list;
+  const fits = isBytes
+    ? cell instanceof Uint8Array
+    : !(cell instanceof Uint8Array) && fitsColumn(value, column);
+  return fits ? null : typeName(cell);
+}
+
+export function expectedType({ type, list }: StoredColumn): string {
+  return `${type}${list ? ' list' : ''}`;
+}
+
+/** Only text that is no JSON is read as it stands; a JSON string's own text has its quotes. */
+function isJson(cell: Cell, value: Value): boolean {
+  return !(cell instanceof Uint8Array) && (typeof cell !== 'string' || value !== cell);
+}
+
+function typeName(cell: Cell): string {
+  if (cell instanceof Uint8Array) return 'blob';
+  if (typeof cell === 'string') return 'text';
+  return typeof cell === 'bigint' || Number.isInteger(cell) ? 'integer' : 'real';
 }
 
 function plain(cell: number | bigint): Value {
