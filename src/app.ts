@@ -143,9 +143,9 @@ export class App {
     const owner = ownerOf(this.binding.control.url);
     this.answers = new AnswerCache(redis, owner, () => this.cached(), this.log);
     this.server = await createGateway({
+      owner,
       server,
       redis,
-      owner,
       stores: () => [...this.binding.stores.values()],
       services: () => servicesOf(this.binding.operations),
       matcher: () => this.matcher,

@@ -91,10 +91,8 @@ export function canonicalTimestamp(text: string): string | null {
   if (!match) return /^(-?infinity|\d{5,}-.*|.* BC)$/.test(text) ? text : null;
   const [, year, month, day, hour, minute, second, fraction, zone] = match;
   const micros = (fraction ?? '').slice(0, 6).padEnd(6, '0');
-  // Date.UTC reads years 0–99 as 1900–1999; after 400 years the calendar is the same again.
-  const shift = Number(year) < 100 ? 400 : 0;
   const utc = Date.UTC(
-    Number(year) + shift,
+    Number(year),
     Number(month) - 1,
     Number(day),
     Number(hour),
@@ -103,9 +101,8 @@ export function canonicalTimestamp(text: string): string | null {
   );
   if (!isRealMoment(match)) return null;
   const moment = new Date(utc - offsetMinutes(zone) * 60_000);
-  const utcYear = moment.getUTCFullYear() - shift;
-  if (utcYear < 0 || utcYear > 9999) return null;
-  if (shift > 0) moment.setUTCFullYear(utcYear);
+  // Date.UTC reads years 0–99 as 1900–1999.
+  if (Number(year) < 100) moment.setUTCFullYear(Number(year));
   const tail = micros.endsWith('000') ? micros.slice(0, 3) : micros;
   return `${moment.toISOString().slice(0, 19)}.${tail}Z`;
 }

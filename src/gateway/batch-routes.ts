@@ -8,6 +8,7 @@ import { readBatch } from './batch-body.ts';
 import { runBatch, type BatchRecord } from './batch-writes.ts';
 import { ownRecord } from './access.ts';
 import { admitCallers, callerIn } from './admission.ts';
+import { inPlainWords } from './duplicates.ts';
 import { ENVELOPES } from './envelope.ts';
 import { readMessage, type Face } from './face.ts';
 import { once, type Answer } from './idempotency.ts';
@@ -98,8 +99,8 @@ async function create(
     const good = accepted.flatMap((one, index) =>
       'record' in one ? [{ ...one, key: keys[index] ?? null, index }] : [],
     );
-    const done =
-      good.length > 0 ? await runBatch(runtime, { records: good, atomic, repeated, caller }) : null;
+    const create = async () => await runBatch(runtime, { records: good, atomic, repeated, caller });
+    const done = good.length > 0 ? await inPlainWords(runtime, caller, create) : null;
     const outcomes: CreateOutcome[] = accepted.map((one) => ('error' in one ? one : { record: {} }));
     good.forEach(({ index }, place) => (outcomes[index] = done?.outcomes[place] as CreateOutcome));
     if (done) void reply.header('x-served-by', done.side);

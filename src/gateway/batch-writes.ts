@@ -13,7 +13,7 @@ import { decidePlan, type WritePlan } from './plan.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { waitForSecondary } from './secondary.ts';
 import { auditWrite } from './write-audit.ts';
-import { lateAnswer, nothingSent, plainDuplicate, stampTouched, stillInTime } from './writes.ts';
+import { lateAnswer, nothingSent, stampTouched, stillInTime } from './writes.ts';
 
 /** A record that a batch creates. */
 export interface BatchRecord {
@@ -45,18 +45,6 @@ export interface BatchResult {
  * switch refuses are held and decided anew; the others are done.
  */
 export async function runBatch(runtime: ResourceRuntime, request: BatchRequest): Promise<BatchResult> {
-  if (tenantOf(request.caller, runtime.resource) === null) return await runHeld(runtime, request);
-  const plain = (error: BanyanError) => (error.code === 'duplicate' ? plainDuplicate(runtime, error) : error);
-  try {
-    const done = await runHeld(runtime, request);
-    const outcomes = done.outcomes.map((one) => ('error' in one ? { error: plain(one.error) } : one));
-    return { ...done, outcomes };
-  } catch (error) {
-    throw isBanyanError(error) ? plain(error) : error;
-  }
-}
-
-async function runHeld(runtime: ResourceRuntime, request: BatchRequest): Promise<BatchResult> {
   const { resource, routes } = runtime;
   const until = performance.now() + resource.settings.switch.hold;
   const outcomes: CreateOutcome[] = [];

@@ -6,17 +6,17 @@ import type { CorsSettings } from '../domain/configuration.ts';
 const EXPOSED = [
   'x-served-by',
   'x-total-count',
+  'x-request-id',
+  'server-timing',
+  'idempotency-replayed',
+  'retry-after',
+  'www-authenticate',
   'x-next-cursor',
   'x-cache',
   'x-banyan-secondary',
   'x-ratelimit-limit',
   'x-ratelimit-remaining',
   'x-ratelimit-reset',
-  'x-request-id',
-  'server-timing',
-  'idempotency-replayed',
-  'retry-after',
-  'www-authenticate',
 ];
 
 /** Answers browsers that ask which pages may call; before any token is asked for, as a browser's question has none. */

@@ -2,13 +2,7 @@ import type { Caller } from '../domain/callers.ts';
 import { BanyanError } from '../domain/errors.ts';
 import type { KeyType } from '../domain/model.ts';
 import { afterRow, type Condition, type ListQuery, type Operator, type SortBy } from '../domain/query.ts';
-import {
-  canonicalDecimal,
-  parseJson,
-  stringifyJson,
-  type PublicRecord,
-  type Value,
-} from '../domain/values.ts';
+import { parseJson, stringifyJson, type PublicRecord, type Value } from '../domain/values.ts';
 import { acceptValue } from '../mapping/accept.ts';
 import { canonicalId } from '../mapping/ids.ts';
 import type { MappedField } from '../mapping/mapping.ts';
@@ -57,9 +51,9 @@ export function readListQuery(
     if (after) conditions.push(afterRow(sort, after, mayBeNull(resource, conditions)));
     else problems.push('cursor is not one of this list with this sort; begin again without it');
   }
-  const total = readFlag('total', single(parameters, 'total', problems), offset !== null, problems);
   if (problems.length > 0)
     throw new BanyanError('invalid-query', problems.join('; '), { details: { problems } });
+  const wantsTotal = single(parameters, 'total', problems) ?? String(offset !== null);
   return {
     // One more than asked for tells whether there is a next page.
     query: {
@@ -67,7 +61,7 @@ export function readListQuery(
       sort,
       limit: limit + 1,
       offset: offset ?? 0,
-      total,
+      total: wantsTotal === 'true',
     },
     cursorAfter: (record) => writeCursor(sort, record),
     limit,
@@ -153,14 +147,12 @@ function filterValue(field: MappedField, text: string): Value | { problem: strin
   return 'problem' in result ? result : result.value;
 }
 
+const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?$/i;
+
 /** The number that a text is, or the text, which then is refused: `Number('')` would be 0, and `Number('x')` no value. */
 function floatOr(text: string): Value {
-  try {
-    const value = Number(canonicalDecimal(text));
-    return Number.isFinite(value) ? value : text;
-  } catch {
-    return text;
-  }
+  const value = NUMBER.test(text) ? Number(text) : NaN;
+  return Number.isFinite(value) ? value : text;
 }
 
 /** The names under which a client knows these fields. */
@@ -207,12 +199,6 @@ function readOffset(parameters: Parameters, limit: number, problems: string[]): 
   if (offset !== undefined) return readCount('offset', offset, { from: 0, to: far, otherwise: 0 }, problems);
   if (page === undefined) return null;
   return (readCount('page', page, { from: 1, to: 1e9, otherwise: 1 }, problems) - 1) * limit;
-}
-
-function readFlag(name: string, text: string | undefined, otherwise: boolean, problems: string[]): boolean {
-  if (text !== undefined && text !== 'true' && text !== 'false')
-    problems.push(`${name} is "${text}"; it must be true or false`);
-  return text === undefined ? otherwise : text === 'true';
 }
 
 function readCount(

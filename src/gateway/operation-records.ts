@@ -13,7 +13,7 @@ import { bringToNew } from './operation-moves.ts';
 import { refuseForeignParents } from './parents.ts';
 import { readList, readRecord } from './reads.ts';
 import { ROUTES } from './read-routes.ts';
-import { answered, readStatistics, readStatisticsQuery, statisticsOfSide } from './statistics.ts';
+import { readStatistics, readStatisticsQuery, statisticsOfSide, statisticsUnder } from './statistics.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { newKey, runWrite, stampTouched } from './writes.ts';
 
@@ -172,7 +172,7 @@ function readsWithin(runtime: ResourceRuntime, caller: Caller, side: RecordSide,
       const both = partial();
       if (!both) return await within.statistics(parameters);
       const asked = readStatisticsQuery(resource, parameters, caller);
-      return answered(await both.route.statistics(joined, asked.query, both.state), asked);
+      return await statisticsUnder(joined, both.state, asked);
     },
   };
 }

@@ -15,6 +15,8 @@ import type { Match, Matcher } from './match.ts';
 import { resourceRoutes, sendError, type RouteContext } from './resource-routes.ts';
 
 export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operationOf'> {
+  /** What tells this product from another one in the same Redis: whoever shares its control database is of it. */
+  owner?: string;
   server: Omit<ServerSettings, 'trustProxy'> & Partial<Pick<ServerSettings, 'trustProxy'>>;
   /** The table in force; asked once per request. */
   matcher: () => Matcher;
@@ -25,8 +27,6 @@ export interface GatewayOptions extends Pick<RouteContext, 'runtimeOf' | 'operat
   services?: () => readonly ProbedService[];
   /** Shared by all processes; null: this one counts by itself. */
   redis?: Redis | null;
-  /** What tells this product from another one in the same Redis: whoever shares its control database is of it. */
-  owner?: string;
   /** How long the upstream may be silent, where not as usual. */
   upstreamPatience?: UpstreamPatience;
 }

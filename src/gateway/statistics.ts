@@ -9,7 +9,8 @@ import {
   type StatisticsQuery,
 } from '../domain/statistics.ts';
 import { isExactNumber, numberText, type Value } from '../domain/values.ts';
-import type { Route } from '../domain/words.ts';
+import { MODES } from '../domain/modes.ts';
+import type { ResourceState, Route } from '../domain/words.ts';
 import type { MappedField } from '../mapping/mapping.ts';
 import { PublicShape } from '../mapping/public-shape.ts';
 import type { BoundResource, RecordSide } from '../replication/resource.ts';
@@ -108,6 +109,16 @@ export async function readStatistics(
   return { groups: answered(groups, request), side: plan.from };
 }
 
+/** The same under another view of the resource, e.g. within a transaction that joins both sides. */
+export async function statisticsUnder(
+  resource: BoundResource,
+  state: ResourceState,
+  request: StatisticsRequest,
+): Promise<Value[]> {
+  const route = ROUTES[MODES[state.mode].reads];
+  return answered(await route.statistics(resource, request.query, state), request);
+}
+
 /** The same of one side, e.g. within a transaction. */
 export async function statisticsOfSide(
   resource: BoundResource,
@@ -117,8 +128,7 @@ export async function statisticsOfSide(
   return answered(await statisticsOn(resource, side, request.query), request);
 }
 
-/** Groups as the client asked for them, in order. */
-export function answered(groups: StatisticsGroup[], request: StatisticsRequest): Value[] {
+function answered(groups: StatisticsGroup[], request: StatisticsRequest): Value[] {
   if (groups.length > MOST_GROUPS) {
     const message = `there are ${groups.length} groups, more than ${MOST_GROUPS}: group by less, or filter`;
     throw new BanyanError('invalid-query', message, { details: { problems: [message] } });

@@ -235,7 +235,7 @@ async function perform(
 }
 
 /** Which store has the record would tell callers of one tenant something of the others'. */
-export function plainDuplicate({ resource }: ResourceRuntime, error: BanyanError): BanyanError {
+function plainDuplicate({ resource }: ResourceRuntime, error: BanyanError): BanyanError {
   const field = (error.details as { field?: string } | undefined)?.field;
   return new BanyanError('duplicate', `${resource.name} already has a record with this value`, {
     ...(field === undefined ? {} : { details: { field } }),

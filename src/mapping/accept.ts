@@ -184,6 +184,12 @@ const matching =
     typeof value === 'string' && pattern.test(value) ? change(value) : undefined;
 const text = (value: Value) => (typeof value === 'string' ? value : undefined);
 
+/** Before the year 1 Postgres counts BC, and has no year 0. */
+function moment(value: string): string | undefined {
+  const canonical = canonicalTimestamp(value);
+  return canonical === null || canonical.startsWith('0000-') ? undefined : canonical;
+}
+
 /** One row per type: the canonical value, or undefined. */
 const READERS: Readonly<Record<ValueType, (value: Value) => Value | undefined>> = {
   text,
@@ -202,12 +208,6 @@ const READERS: Readonly<Record<ValueType, (value: Value) => Value | undefined>> 
   json: (value) => (holdsNul(value) ? undefined : value),
   bytes: matching(BASE64),
 };
-
-/** Before the year 1 Postgres counts BC, and has no year 0. */
-function moment(text: string): string | undefined {
-  const canonical = canonicalTimestamp(text);
-  return canonical === null || canonical.startsWith('0000-') ? undefined : canonical;
-}
 
 function holdsNul(value: Value): boolean {
   if (typeof value === 'string') return value.includes('\u0000');

@@ -1,7 +1,7 @@
-import { isDeepStrictEqual } from 'node:util';
-import { BanyanError } from '../domain/errors.ts';
 import { afterRow, type Condition } from '../domain/query.ts';
 import type { Sql } from '../domain/sql.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { BanyanError } from '../domain/errors.ts';
 import type { Key } from '../domain/words.ts';
 import { readCheckpoint, type Checkpoint, type Generation } from '../state/moved.ts';
 import type { BoundResource, RecordSide } from './resource.ts';
@@ -69,6 +69,26 @@ export function both(a: Condition | null, b: Condition | null): Condition | null
   return a && b ? { and: [a, b] } : (a ?? b);
 }
 
+/** Looks between two moves that a transaction without one snapshot takes before it gives up. */
+const LOOKS = 20;
+
+/** What new holds and how far the mover is, where each statement has a snapshot of its own: asked between two moves. */
+async function betweenMoves<T>(
+  resource: BoundResource,
+  generation: Generation,
+  ask: (side: RecordSide, sql: Sql) => Promise<T>,
+): Promise<{ fresh: T; parts: Part[] }> {
+  let before = await readCheckpoint(resource.database, generation);
+  for (let look = 0; look < LOOKS; look++) {
+    const fresh = await ask(resource.new, resource.database);
+    const after = await readCheckpoint(resource.database, generation);
+    if (isDeepStrictEqual(after, before)) return { fresh, parts: partsOf(resource, after) };
+    before = after;
+  }
+  const message = `records of ${resource.name} are being moved faster than they can be counted in a transaction`;
+  throw new BanyanError('write-conflict', message);
+}
+
 /**
  * What new holds and how far the mover is, in one snapshot: legacy is only read in this mode, so whatever is asked of it
  * afterwards is of that moment too, however many records move meanwhile.
@@ -87,26 +107,6 @@ export async function inOneSnapshot<T>(
     };
   });
   return { fresh, parts: partsOf(resource, checkpoint) };
-}
-
-/** Looks between two moves that a transaction without one snapshot takes before it gives up. */
-const LOOKS = 20;
-
-/** The same inside a transaction whose statements each see what others have committed: between two moves. */
-async function betweenMoves<T>(
-  resource: BoundResource,
-  generation: Generation,
-  ask: (side: RecordSide, sql: Sql) => Promise<T>,
-): Promise<{ fresh: T; parts: Part[] }> {
-  let before = await readCheckpoint(resource.database, generation);
-  for (let look = 0; look < LOOKS; look++) {
-    const fresh = await ask(resource.new, resource.database);
-    const after = await readCheckpoint(resource.database, generation);
-    if (isDeepStrictEqual(after, before)) return { fresh, parts: partsOf(resource, after) };
-    before = after;
-  }
-  const message = `records of ${resource.name} are being moved faster than they can be counted in a transaction`;
-  throw new BanyanError('write-conflict', message);
 }
 
 /** Exact number of records that hold for a condition, of both sides together. */
