@@ -97,5 +97,7 @@ function refuseRounding(column: WritableColumn, value: Value | undefined): void 
 }
 
 function digitsAfterPoint(text: string): number {
+  // Only numbers with hundreds of them keep such an exponent.
+  if (text.includes('e-')) return Infinity;
   return (/\.(\d+)/.exec(text)?.[1] ?? '').replace(/0+$/, '').length;
 }

@@ -92,10 +92,10 @@ export async function writableColumns(sql: Sql, spec: KnownTable): Promise<Writa
   });
 }
 
-/** Of `numeric(12,2)` or `timestamp(3) with time zone`. */
+/** Of `numeric(12,2)` or `timestamp(3) with time zone`; six digits of a second are all that there are. */
 function fractionOf(nativeType: string): number | null {
-  const digits = /^(?:numeric\(\d+,|time(?:stamp)?\()(-?\d+)\)/.exec(nativeType)?.[1];
-  return digits === undefined ? null : Number(digits);
+  const digits = /^(?:numeric\(\d+,(\d+)|time(?:stamp)?\(([0-5]))\)/.exec(nativeType);
+  return digits ? Number(digits[1] ?? digits[2]) : null;
 }
 
 async function readColumns(sql: Sql, spec: KnownTable): Promise<DescribedColumn[]> {

@@ -178,6 +178,7 @@ t.test('a copy that a column would round is refused by its name, until the colum
   for (const [name, value, said] of [
     ['price', 1.005, /"price" keeps 2 digits after the point, which would round 1.005/],
     ['prices', [1, exactNumber('1.0000000000000000001')], /"prices" keeps 2 digits/],
+    ['price', exactNumber('1e-500'), /would round 1e-500/],
     ['at', '2026-01-02T03:04:05.678901Z', /"at" keeps 3 digits/],
   ] as const) {
     const error = await failsWith(
