@@ -33,7 +33,7 @@ t.test('records whose id has no form on the new side stay in legacy, each with t
       { id: uuid(1), name: 'Lovelace, Ada' },
       { id: 'customer-7', name: 'Hopper, Grace' },
       { id: 'customer-8', name: 'Kahn, Philippe' },
-      { id: 'customer-99', name: 'Moore, Ann' },
+      { id: 'customer-9', name: 'Moore, Ann' },
       { id: uuid(2), name: 'Turing' },
       { id: uuid(3), name: 'Hamilton, Margaret' },
     ],
