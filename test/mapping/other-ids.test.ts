@@ -50,8 +50,8 @@ t.test('records whose id has no form on the new side stay in legacy, each with t
   const gateway = await shop.gateway();
   const found = await send(gateway.url, 'GET', '/people/customer-7');
   t.match(found, { status: 200, body: { id: 'customer-7', first: 'Grace', last: 'Hopper' } });
-  const none = await send(gateway.url, 'GET', '/people/customer-9');
-  t.match(none, { status: 404, body: { error: { message: 'people has no record "customer-9"' } } });
+  const none = await send(gateway.url, 'GET', '/people/customer-99');
+  t.match(none, { status: 404, body: { error: { message: 'people has no record "customer-99"' } } });
   const changed = await send(gateway.url, 'PATCH', `/people/${uuid(1)}`, { first: 'Augusta Ada' });
   t.match(changed, { status: 200, body: { first: 'Augusta Ada', last: 'Lovelace' } });
   t.match(await send(gateway.url, 'GET', `/people/${uuid(2)}`), {
