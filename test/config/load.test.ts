@@ -292,7 +292,8 @@ model Shelf {
         [true, true, false],
       );
     t.same([...(models.get('Client')?.keys() ?? [])], ['id', 'tags', 'meta', 'stage', 'geo']);
-    t.same(models.get('Client')?.get('tags'), { type: 'String', list: true, optional: false, key: false });
+    const tags = { type: 'String', list: true, optional: false, key: false, uuid: false };
+    t.same(models.get('Client')?.get('tags'), tags);
     t.match(
       [models.get('Client')?.get('meta'), models.get('Client')?.get('id')],
       [{ optional: true }, { key: true }],
