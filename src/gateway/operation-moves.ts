@@ -3,7 +3,8 @@ import { MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Key } from '../domain/words.ts';
 import { cannotMove, moveWithin } from '../replication/move.ts';
-import { endMove, takenOver } from '../state/moved.ts';
+import { refuseTaken } from '../replication/places.ts';
+import { endMove, holdForCreate, takenOver } from '../state/moved.ts';
 import { isWithin, type Tenant } from './access.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
@@ -40,4 +41,20 @@ export async function bringToNew(
   } catch (error) {
     throw cannotMove(error, resource, key);
   }
+}
+
+/** M4: inside an operation's transaction on new: nothing is created under an id that legacy has. Null: new draws it. */
+export async function refuseTwin(
+  { resource, routes }: ResourceRuntime,
+  sql: Sql,
+  key: Key | null,
+): Promise<void> {
+  const state = routes.state(resource.name);
+  if (key === null || !state || MODES[state.mode].writes === 'primary') return;
+  const of = { resource: resource.name, generation: state.generation };
+  // First, so that the look at legacy holds until this transaction ends.
+  if (!(await holdForCreate(sql, of)))
+    throw new BanyanError('switching', `${resource.name} was switched meanwhile; nothing was changed`);
+  const [refused] = (await refuseTaken(resource, of, [key])).values();
+  if (refused) throw refused;
 }

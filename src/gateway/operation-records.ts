@@ -8,7 +8,7 @@ import { acceptKey, acceptRecord, type BodyRole } from '../mapping/accept.ts';
 import type { RecordSide } from '../replication/resource.ts';
 import { isWithin, ownRecord, tenantOf } from './access.ts';
 import { readListQuery } from './list-query.ts';
-import { bringToNew } from './operation-moves.ts';
+import { bringToNew, refuseTwin } from './operation-moves.ts';
 import { refuseForeignParents } from './parents.ts';
 import { readList, readRecord } from './reads.ts';
 import { readStatistics, readStatisticsQuery, statisticsOfSide } from './statistics.ts';
@@ -82,6 +82,7 @@ export function recordsWithin(
       const key = keyGiven(runtime, accepted);
       const own = ownRecord(caller, resource, 'create', accepted);
       await refuseForeign(runtime, caller, own, key, sql);
+      await refuseTwin(runtime, sql, resource.mapping.keyGiven(accepted));
       const made = await side.insert(
         stampTouched(runtime, key === null ? own : { ...own, ...resource.mapping.keyValues(key) }),
       );

@@ -11,6 +11,7 @@ import { markLegacyWrite, nameMark } from '../state/journal.ts';
 import { isWithin, ownRecord, tenantOf, type Tenant } from './access.ts';
 import { refuseForeignParents } from './parents.ts';
 import { noteWrite } from './kept-answer.ts';
+import { hasEnded } from './reads.ts';
 import { decidePlan, type Verb, type WritePlan } from './plan.ts';
 import { placeOf } from './places.ts';
 import type { ResourceRuntime } from './runtime.ts';
@@ -198,7 +199,12 @@ async function writeNew(
   { state }: WritePermit,
 ) {
   const place = placeOf(runtime, plan, state);
-  const record = await perform(runtime, place, request);
+  const record = await perform(runtime, place, request).catch((error: unknown) => {
+    // M6: what was not there, or was, by the word of a generation that has ended, says nothing.
+    const verdict = isBanyanError(error, 'not-found') || isBanyanError(error, 'duplicate');
+    const now = runtime.routes.state(runtime.resource.name);
+    throw verdict && hasEnded(state, now) ? generationEnded(runtime) : error;
+  });
   const key = runtime.resource.mapping.keyOf(record);
   if (plan.sync)
     runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
@@ -286,6 +292,10 @@ async function update(
   const changed = await side.update(key as Key, stampTouched(runtime, record), tenant);
   if (!changed) throw notFound(runtime, key);
   return changed;
+}
+
+function generationEnded({ resource }: ResourceRuntime): BanyanError {
+  return new BanyanError('switching', `${resource.name} was switched meanwhile; nothing was changed`);
 }
 
 function notFound({ resource }: ResourceRuntime, key: Key | null): BanyanError {

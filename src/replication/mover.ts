@@ -111,28 +111,38 @@ async function moveChunk(
       setAside: progress.setAside + refused.length,
     };
     next.total = Math.max(next.total, next.visited);
-    const kept = await resource.database.transaction(async (sql) => {
+    await resource.database.transaction(async (sql) => {
       if (!(await moveWithin(sql, resource, moved, generation, { passed: true }))) throw turned(resource);
       await notePassed(sql, { resource: resource.name, generation }, keys);
       await noteFates(sql, resource, keys, refused);
       reach('move.before-commit');
-      // Another process has the job: it does this chunk once more, and finds it done.
-      return holder === null || (await saveBackfill(sql, holder, next));
+      // Another process has the job: without the checkpoint the chunk would be counted on both sides.
+      if (holder !== null && !(await saveBackfill(sql, holder, next))) throw new LostJob();
     });
     Object.assign(progress, next);
-    return kept;
   };
   reach('move.read');
   try {
-    return await close([], records);
+    await close([], records);
+    return true;
   } catch (error) {
+    if (error instanceof LostJob) return false;
     if (isPassing(error) || !isRefusal(error)) throw error;
     // Some record of the chunk is refused: parents first, then one by one, then the checkpoint.
     await options.syncParents(records.values());
     const { refused } = await moveKeys(resource, keys, generation);
-    return await close(refused, new Map());
+    return await close(refused, new Map()).then(
+      () => true,
+      (failed: unknown) => {
+        if (failed instanceof LostJob) return false;
+        throw failed;
+      },
+    );
   }
 }
+
+/** Undoes the chunk's transaction: the job belongs to another process. */
+class LostJob extends Error {}
 
 /** Keeps what new refuses with the reason, nothing is dropped silently; forgets what it takes now. */
 async function noteFates(

@@ -3,7 +3,14 @@ import { sameValue, type PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import { markDeleted } from '../state/journal.ts';
-import { endMove, holdForMove, takeForMove, takenOver, type Generation } from '../state/moved.ts';
+import {
+  endMove,
+  holdForCreate,
+  holdForMove,
+  takeForMove,
+  takenOver,
+  type Generation,
+} from '../state/moved.ts';
 import { cannotMove, MOVING, moveWithin } from './move.ts';
 import type { BoundResource, FieldValue, RecordSide } from './resource.ts';
 
@@ -37,20 +44,20 @@ abstract class JoinedPlace implements WritePlace {
     const key = keyIsNew ? null : mapping.keyGiven(record);
     const [refused] = key === null ? [] : (await this.refuseTaken([key])).values();
     if (refused) throw refused;
-    return await this.resource.new.insert(record);
+    return key === null ? await this.resource.new.insert(record) : await this.insertHeld(record);
   }
 
-  /** M4: new's own constraint knows its records only. Nobody creates in legacy here, so there is nothing to race with. */
+  /** M4: legacy takes no creates here, but it may have between two generations. */
+  private async insertHeld(record: PublicRecord): Promise<PublicRecord> {
+    const { resource, generation } = this;
+    return await resource.database.transaction(async (sql) => {
+      if (!(await holdForCreate(sql, generation))) throw overtaken(resource);
+      return await resource.new.within(sql).insert(record);
+    });
+  }
+
   async refuseTaken(keys: readonly Key[]): Promise<Map<Key, BanyanError>> {
-    const { name, mapping, database, legacy } = this.resource;
-    const taken = await takenOver(database, this.generation, keys);
-    const open = keys.filter((key) => !taken.has(key));
-    const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
-    const error = (key: Key) =>
-      new BanyanError('duplicate', `${name} already has a record "${key}"`, {
-        details: { field: mapping.keyField },
-      });
-    return new Map([...there.keys()].map((key) => [key, error(key)]));
+    return await refuseTaken(this.resource, this.generation, keys);
   }
 
   async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
@@ -90,6 +97,25 @@ abstract class JoinedPlace implements WritePlace {
     remove: (side: RecordSide) => Promise<boolean>,
     only?: FieldValue | null,
   ): Promise<boolean>;
+}
+
+/**
+ * M4: which of these keys legacy has. New's own constraint knows its records only. Nobody creates in legacy within a
+ * generation, so a look is enough.
+ */
+export async function refuseTaken(
+  { name, mapping, database, legacy }: BoundResource,
+  generation: Generation,
+  keys: readonly Key[],
+): Promise<Map<Key, BanyanError>> {
+  const taken = await takenOver(database, generation, keys);
+  const open = keys.filter((key) => !taken.has(key));
+  const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
+  const error = (key: Key) =>
+    new BanyanError('duplicate', `${name} already has a record "${key}"`, {
+      details: { field: mapping.keyField },
+    });
+  return new Map([...there.keys()].map((key) => [key, error(key)]));
 }
 
 /** The record is legacy's, if anybody's. */
@@ -202,7 +228,7 @@ export class MergedPlace extends JoinedPlace {
 function overtaken({ name }: BoundResource): BanyanError {
   return new BanyanError(
     'switching',
-    `${name} was switched while a record was being moved; nothing was changed`,
+    `${name} was switched while a record was being written; nothing was changed`,
   );
 }
 
