@@ -12,7 +12,8 @@
  * A transaction on N is one step; so is what a store does with one statement.  The lease of a push:
  * live_sync.pml; stages, acknowledgements and takeover in general: flip.pml.
  *
- * Sound:  (no flag)     legacy -> merged -> legacy -> merged, three writes, a mover, a push
+ * Sound:  (no flag)     legacy -> merged -> legacy, two writes, a mover, a push
+ *         AGAIN         and -> merged once more
  *         SPLIT         legacy -> split -> merged -> legacy
  *         SPLITBACK     legacy -> split -> legacy -> merged
  *         READ          with a read of the record, which may take any time
@@ -131,7 +132,7 @@ inline told(v) { if :: v > seen -> seen = v :: else fi }
 
 /* ---- VIEW: what the mode in force shows is the newest write -------------------------- */
 proctype Monitor() {
-end: do :: atomic { SHOWN != NOW -> assert(SHOWN == NOW) } od       /* P2, P4 */
+end: do :: atomic { SHOWN != NOW -> assert(SHOWN == NOW) } od       /* VIEW: P2, P4 */
 }
 
 /* ---- the replica's control loop --------------------------------------------------------- */
@@ -394,7 +395,7 @@ again:
     fi;
     if
     :: v -> assert(v >= s0); told(v)                                 /* ANSWER: P3 */
-    :: else -> assert(ONCE(s0, 0))
+    :: else -> assert(ONCE(s0, 0))                                   /* ANSWER */
     fi;
     v = 0; t = 0 }
 }
@@ -609,6 +610,6 @@ init {
   timeout ->
     assert(goal == GOALS && stage == OPEN);       /* P5: the switches end */
     assert(done == 2);                            /* P5: every held write went on */
-    assert(mode != LEG || marks == 0);
-    assert(SHOWN == NOW)                          /* P1, P2 */
+    assert(mode != LEG || marks == 0);            /* MARKS */
+    assert(SHOWN == NOW)                          /* VIEW: P1, P2 */
 }

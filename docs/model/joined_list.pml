@@ -16,13 +16,13 @@
  *         COUNT         totals; a process that takes the mover's job over
  *         COUNT RETURN  totals after a way back that turned round
  *         SPLITLIST     a page of split: L's own records, while the way back pushes
+ *         KNOWN_FIRST   what N knows of the keys is asked before L's page is read: the order does not matter
  * Broken:
  *  M2     L_LOSES       a move takes the record out of L
  *  M3     COUNT APART   the checkpoint is saved after the chunk's transaction
  *         COUNT KEEPS   a mover that has lost its job keeps the chunk without a checkpoint
  *         COUNT TWO_LOOKS  N's records and the checkpoint are read one after the other
  *  M4     NO_AGAIN      N's page is not read again
- *         KNOWN_FIRST   what N knows of the keys is asked before L's page is read
  *         TWICE         records are not told apart by their keys
  *         NO_TOMBS      tombstones hide nothing
  *  M7     COUNT RETURN NO_NOTE    a record that is pushed is not noted

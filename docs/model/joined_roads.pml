@@ -15,7 +15,7 @@ bool L, N, there = 1, returning;
 #define SHOWN (mode == LEG -> L : (mode == MER -> (N || (row == 0 && L)) : N))
 
 proctype Monitor() {
-end: do :: atomic { SHOWN != there -> assert(SHOWN == there) } od        /* P2, P4 */
+end: do :: atomic { SHOWN != there -> assert(SHOWN == there) } od        /* VIEW: P2, P4 */
 }
 proctype Client() {
 end:
@@ -54,5 +54,5 @@ end:
 }
 init {
   atomic { run Monitor(); run Client(); run Push(); run Roads(); if :: L = 1; N = 1; row = 1 :: there = 0 fi };
-  timeout -> assert(mode == LEG && L == there)
+  timeout -> assert(mode == LEG && L == there)             /* VIEW */
 }

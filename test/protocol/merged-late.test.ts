@@ -135,6 +135,9 @@ t.test('M4: a create that looked at legacy in an earlier generation looks again'
   held.go();
   t.equal(await late, 'duplicate');
   t.equal(await see(key), 'of legacy');
+  const other = { id: newKey(), name: 'of new' };
+  await runWrite(replica, { verb: 'create', key: other.id, record: other, repeated: false, caller: NOBODY });
+  t.equal((await place.marks(other.id)).length, 1, 'one that legacy lacks is made, and marked');
 });
 
 t.test('M4: an operation creates nothing under an id that legacy has', async (t) => {
