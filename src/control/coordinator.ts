@@ -1,15 +1,17 @@
+import { BanyanError } from '../domain/errors.ts';
 import { emptiesNew, MODES, stepBetween } from '../domain/modes.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import type { Mode, ResourceName, ResourceState, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { Log } from '../observability/log.ts';
+import { emptyRest } from '../replication/empty.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import { writeAudit } from '../state/audit.ts';
 import { resetComparisons } from '../state/comparisons.ts';
 import { raiseIds } from '../state/drawn-ids.ts';
 import { listReplicas, takeOff } from '../state/replicas.ts';
 import { lockForStep, readSituation, readState, stepResource } from '../state/resources.ts';
-import { beginSwitch, endSwitch, noteDrained, noteOnSwitch } from '../state/switches.ts';
+import { beginSwitch, endSwitch, noteDrained, noteOnSwitch, wasLed } from '../state/switches.ts';
 import { isGone } from './presence.ts';
 import { beginStep, decideStep, type NextStep } from './steps.ts';
 
@@ -94,7 +96,10 @@ export class Coordinator {
       const situation = await readSituation(sql, state, MODES[state.mode].reads);
       const next = decideStep(state, situation);
       if (next.do === 'wait') return { state, waitsFor: next.for, next };
-      if (next.name === 'switch') await this.prepareNextPrimary(sql, state.resource, next.change.primary);
+      if (next.name === 'switch') {
+        await this.emptyFor(sql, state, next.change.mode);
+        await this.prepareNextPrimary(sql, state.resource, next.change.primary);
+      }
       const after = await stepResource(sql, state.resource, state.epoch, next.change);
       if (state.switchId) await this.remember(sql, state, state.switchId, next);
       return { state: after ?? state, waitsFor: null, next };
@@ -129,6 +134,16 @@ export class Coordinator {
       resource: state.resource,
       details,
     });
+  }
+
+  /** M6: under the step's lock, which waits for every sync under way, and after which none comes. */
+  private async emptyFor(sql: Sql, { resource: name, mode }: ResourceState, to: Mode): Promise<void> {
+    const step = stepBetween(mode, to);
+    if (!step || !emptiesNew(step) || !(await wasLed(sql, name))) return;
+    const resource = this.options.resource(name);
+    if (!resource)
+      throw new BanyanError('unknown-resource', `routes.config.yaml names no resource "${name}"`);
+    await emptyRest(sql, resource);
   }
 
   /**

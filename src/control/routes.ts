@@ -63,7 +63,7 @@ export class Routes {
   async register(): Promise<void> {
     const { database, identity, landing } = this.options;
     for (const route of this.routes.values()) route.readsStopped = true;
-    for (const state of await registerReplica(database, identity, landing())) {
+    for (const state of await registerReplica(database, identity, landing(), this.writesUnmarked)) {
       const route = this.routes.get(state.resource);
       const acked = MODES[state.mode].reads;
       // R18: a step that was made since may have been taken and acknowledged already, by another look.
@@ -86,8 +86,11 @@ export class Routes {
   async signOff(): Promise<void> {
     const { database, identity, landing } = this.options;
     this.signedOff = true;
-    const unmarked = [...this.routes.values()].some((route) => route.unmarked > 0);
-    await signOff(database, identity, unmarked ? landing() : 0);
+    await signOff(database, identity, this.writesUnmarked ? landing() : 0);
+  }
+
+  private get writesUnmarked(): boolean {
+    return [...this.routes.values()].some((route) => route.unmarked > 0);
   }
 
   /** Reads every state and moves on to what is newer. Calls that come while one runs share the next one. */

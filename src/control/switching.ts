@@ -7,7 +7,7 @@ import { emptyNew } from '../replication/empty.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import { writeAudit } from '../state/audit.ts';
 import { readState, readStates, retireResource, setReturning } from '../state/resources.ts';
-import { readPauses, readSwitch, type SwitchPause, type SwitchRecord } from '../state/switches.ts';
+import { readPauses, readSwitch, wasLed, type SwitchPause, type SwitchRecord } from '../state/switches.ts';
 import { askFor, type Wanted } from '../state/wanted.ts';
 import type { Coordinator } from './coordinator.ts';
 import { askGuards, type GuardAnswer } from './guards/index.ts';
@@ -145,7 +145,8 @@ export class Switching {
     await this.noteWanted(request, step.to);
     const resource = this.resource(state.resource);
     // M6: what new holds since an earlier stay would win over newer records of legacy.
-    if (resource && emptiesNew(step) && state.generation > 0) await emptyNew(resource);
+    if (resource && emptiesNew(step) && (await wasLed(this.database, state.resource)))
+      await emptyNew(resource);
     const begun = await this.coordinator.begin(state, step.to, request.actor);
     if (!begun) return null;
     const id = begun.switchId ?? (await this.lastSwitchId(state.resource));

@@ -1,11 +1,10 @@
 import { BanyanError } from '../domain/errors.ts';
 import { MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
-import type { PublicRecord } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { cannotMove, moveWithin } from '../replication/move.ts';
 import { refuseTaken } from '../replication/places.ts';
-import { endMove, takenOver } from '../state/moved.ts';
+import { endMove, holdForCreate, takenOver } from '../state/moved.ts';
 import { isWithin, type Tenant } from './access.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
@@ -44,15 +43,18 @@ export async function bringToNew(
   }
 }
 
-/** M4: an operation creates nothing either under an id that legacy has. */
+/** M4: inside an operation's transaction on new: nothing is created under an id that legacy has. Null: new draws it. */
 export async function refuseTwin(
   { resource, routes }: ResourceRuntime,
   sql: Sql,
-  record: PublicRecord,
+  key: Key | null,
 ): Promise<void> {
   const state = routes.state(resource.name);
-  const key = resource.mapping.keyGiven(record);
-  if (!state || key === null || !MODES[state.mode].partial) return;
-  const [refused] = (await refuseTaken(resource, state.generation, [key], sql)).values();
+  if (key === null || !state || !MODES[state.mode].partial) return;
+  const of = { resource: resource.name, generation: state.generation };
+  // First, so that the look at legacy holds until this transaction ends.
+  if (!(await holdForCreate(sql, of)))
+    throw new BanyanError('switching', `${resource.name} was switched meanwhile; nothing was changed`);
+  const [refused] = (await refuseTaken(resource, of, [key], sql)).values();
   if (refused) throw refused;
 }

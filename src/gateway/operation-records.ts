@@ -87,7 +87,7 @@ export function recordsWithin(
       const key = keyGiven(runtime, accepted);
       const own = ownRecord(caller, resource, 'create', accepted);
       await refuseForeign(runtime, caller, own, key, sql);
-      await refuseTwin(runtime, sql, accepted);
+      await refuseTwin(runtime, sql, resource.mapping.keyGiven(accepted));
       const made = await side.insert(
         stampTouched(runtime, key === null ? own : { ...own, ...resource.mapping.keyValues(key) }),
       );

@@ -1,5 +1,6 @@
 import type { Caller } from '../domain/callers.ts';
 import type { PublicRecord } from '../domain/values.ts';
+import { MODES } from '../domain/modes.ts';
 import type { Key, ResourceState, Route } from '../domain/words.ts';
 import { isWithin, tenantOf } from './access.ts';
 import { notFound } from './not-found.ts';
@@ -19,8 +20,10 @@ export async function readRecord(
   caller: Caller,
 ): Promise<{ record: PublicRecord; side: Route }> {
   const tenant = tenantOf(caller, runtime.resource);
-  const { plan, state } = await planRead(runtime, 'detail');
-  const { found: record, side } = await ROUTES[plan.from].get(runtime.resource, key, state);
+  const { plan, answer } = await readUnder(runtime, 'detail', async (from, state) =>
+    ROUTES[from].get(runtime.resource, key, state),
+  );
+  const { found: record, side } = answer;
   if (isSampled(plan)) runtime.comparer.readRecord(key);
   if (!record || !isWithin(tenant, record)) throw notFound(runtime.resource, key);
   refuseBroken(record);
@@ -31,9 +34,11 @@ export async function readList(
   runtime: ResourceRuntime,
   request: ListRequest,
 ): Promise<{ records: PublicRecord[]; pagination: Pagination; side: Route }> {
-  const { plan, state } = await planRead(runtime, 'list');
   const { resource } = runtime;
-  const { records, total, totalIsEstimate } = await ROUTES[plan.from].list(resource, request.query, state);
+  const { plan, answer } = await readUnder(runtime, 'list', async (from, state) =>
+    ROUTES[from].list(resource, request.query, state),
+  );
+  const { records, total, totalIsEstimate } = answer;
   const page = records.slice(0, request.limit);
   // There are as many as were seen, whatever was guessed.
   const seen = request.query.offset + records.length;
@@ -49,12 +54,27 @@ export async function readList(
   return { records: page, pagination, side: plan.from };
 }
 
-export async function planRead(
-  runtime: ResourceRuntime,
+/**
+ * A read under the mode in force. M6: of both sides once more where they were led apart meanwhile: new may have been
+ * emptied for the next generation while it was read, which no replica's acknowledgement waits for.
+ */
+export async function readUnder<T>(
+  { resource, routes }: ResourceRuntime,
   verb: 'detail' | 'list',
-): Promise<{ plan: ReadPlan; state: ResourceState }> {
-  const state = await runtime.routes.beginRead(runtime.resource.name, READ_PATIENCE);
-  return { plan: decidePlan(verb, state.mode, runtime.resource.settings) as ReadPlan, state };
+  read: (from: Route, state: ResourceState) => Promise<T>,
+): Promise<{ plan: ReadPlan; answer: T }> {
+  for (;;) {
+    const state = await routes.beginRead(resource.name, READ_PATIENCE);
+    const plan = decidePlan(verb, state.mode, resource.settings) as ReadPlan;
+    const answer = await read(plan.from, state);
+    if (!hasEnded(state, routes.state(resource.name))) return { plan, answer };
+  }
+}
+
+/** Whether what was read of both sides may have been read after its generation. */
+export function hasEnded(under: ResourceState, now: ResourceState | undefined): boolean {
+  if (!now || !MODES[under.mode].partial) return false;
+  return now.generation !== under.generation || MODES[now.mode].primary === 'legacy';
 }
 
 function isSampled(plan: ReadPlan): boolean {

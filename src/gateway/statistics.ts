@@ -18,7 +18,7 @@ import { statisticsOn } from '../replication/statistics.ts';
 import { conditionOf, tenantOf } from './access.ts';
 import { namesOf, readFilters, single, type Parameters } from './list-query.ts';
 import { ROUTES } from './read-routes.ts';
-import { planRead } from './reads.ts';
+import { readUnder } from './reads.ts';
 import type { ResourceRuntime } from './runtime.ts';
 
 const MEASURES = ['sum', 'avg', 'min', 'max'] as const;
@@ -102,9 +102,10 @@ export async function readStatistics(
   runtime: ResourceRuntime,
   request: StatisticsRequest,
 ): Promise<{ groups: Value[]; side: Route }> {
-  const { plan, state } = await planRead(runtime, 'list');
-  const groups = await ROUTES[plan.from].statistics(runtime.resource, request.query, state);
-  return { groups: answered(groups, request), side: plan.from };
+  const { plan, answer } = await readUnder(runtime, 'list', async (from, state) =>
+    ROUTES[from].statistics(runtime.resource, request.query, state),
+  );
+  return { groups: answered(answer, request), side: plan.from };
 }
 
 /** The same of one side, e.g. within a transaction. */

@@ -9,6 +9,7 @@ import { ownRecord, tenantOf } from './access.ts';
 import { refuseForeignParents } from './parents.ts';
 import { noteWrite } from './kept-answer.ts';
 import { decidePlan, type WritePlan } from './plan.ts';
+import { hasEnded } from './reads.ts';
 import { placeOf } from './places.ts';
 import type { ResourceRuntime } from './runtime.ts';
 import { waitForSecondary } from './secondary.ts';
@@ -163,9 +164,18 @@ async function writeNew(
   { state }: WritePermit,
 ) {
   const place = placeOf(runtime, plan, state);
-  const record = await perform(runtime, place, request);
+  const record = await perform(runtime, place, request).catch((error: unknown) => {
+    // M6: what was not there, or was, by the word of a generation that has ended, says nothing.
+    const verdict = isBanyanError(error, 'not-found') || isBanyanError(error, 'duplicate');
+    const now = runtime.routes.state(runtime.resource.name);
+    throw verdict && hasEnded(state, now) ? generationEnded(runtime) : error;
+  });
   const key = runtime.resource.mapping.keyOf(record);
   if (plan.sync)
     runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
   return { record, side: place.side };
+}
+
+function generationEnded({ resource }: ResourceRuntime): BanyanError {
+  return new BanyanError('switching', `${resource.name} was switched meanwhile; nothing was changed`);
 }

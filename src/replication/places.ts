@@ -4,7 +4,14 @@ import { sameValue, type PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import { markDeleted } from '../state/journal.ts';
-import { endMove, holdForMove, takeForMove, takenOver, type Generation } from '../state/moved.ts';
+import {
+  endMove,
+  holdForCreate,
+  holdForMove,
+  takeForMove,
+  takenOver,
+  type Generation,
+} from '../state/moved.ts';
 import { sendAgain } from './landing.ts';
 import { cannotMove, MOVING, moveWithin } from './move.ts';
 import type { BoundResource, FieldValue, RecordSide } from './resource.ts';
@@ -49,11 +56,22 @@ abstract class JoinedPlace implements WritePlace {
     const key = keyIsNew ? null : mapping.keyGiven(record);
     const [refused] = key === null ? [] : (await this.refuseTaken([key])).values();
     if (refused) throw refused;
-    return await this.send('new', async () => await this.resource.new.insert(record));
+    return await this.send('new', async () =>
+      key === null ? await this.resource.new.insert(record) : await this.insertHeld(record),
+    );
+  }
+
+  /** M4: legacy takes no creates here, but it may have between two generations. */
+  private async insertHeld(record: PublicRecord): Promise<PublicRecord> {
+    const { resource, generation } = this;
+    return await resource.database.transaction(async (sql) => {
+      if (!(await holdForCreate(sql, generation))) throw overtaken(resource);
+      return await resource.new.within(sql).insert(record);
+    });
   }
 
   async refuseTaken(keys: readonly Key[]): Promise<Map<Key, BanyanError>> {
-    return await refuseTaken(this.resource, this.generation.generation, keys);
+    return await refuseTaken(this.resource, this.generation, keys);
   }
 
   async get(keys: readonly Key[]): Promise<Map<Key, PublicRecord>> {
@@ -97,16 +115,17 @@ abstract class JoinedPlace implements WritePlace {
 }
 
 /**
+/**
  * M4: which of these keys a create in new may not have because legacy has such a record; new's own constraint knows its
- * records only. Nobody creates in legacy here, so there is nothing to race with.
+ * records only. Nobody creates in legacy within a generation, so a look is enough.
  */
 export async function refuseTaken(
   { name, mapping, database, legacy }: BoundResource,
-  generation: number,
+  generation: Generation,
   keys: readonly Key[],
   sql: Sql = database,
 ): Promise<Map<Key, BanyanError>> {
-  const taken = await takenOver(sql, { resource: name, generation }, keys);
+  const taken = await takenOver(sql, generation, keys);
   const open = keys.filter((key) => !taken.has(key));
   const there = open.length > 0 ? await legacy.get(open) : new Map<Key, PublicRecord>();
   const error = (key: Key) =>
@@ -228,7 +247,7 @@ export class MergedPlace extends JoinedPlace {
 function overtaken({ name }: BoundResource): BanyanError {
   return new BanyanError(
     'switching',
-    `${name} was switched while a record was being moved; nothing was changed`,
+    `${name} was switched while a record was being written; nothing was changed`,
   );
 }
 

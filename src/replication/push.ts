@@ -61,11 +61,8 @@ async function send(pass: Pass, keys: readonly Key[]): Promise<SyncResult> {
       keys.filter((key) => !records.has(key)),
     );
     // M7: from now on legacy may have them, so they are twins.
-    await noteTwins(
-      database,
-      name,
-      keys.filter((key) => records.has(key)),
-    );
+    const there = keys.filter((key) => records.has(key));
+    await noteTwins(database, { resource: name, keys: there, holder: pass.holder });
     // (4) write the secondary; deletions first, they make room for unique values
     await inTime(pass, () => resource.legacy.removeMany([...gone]));
     await inTime(pass, () => resource.legacy.upsertMany(present(records, keys)));

@@ -1,4 +1,3 @@
-import { MODE_NAMES, MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
 import { shareGate } from './gate.ts';
 import { quoteIdentifier, quoteLiteral } from './quoting.ts';
@@ -13,9 +12,6 @@ export interface CapturedTable {
   /** Whether its rows are parts of the resource's records, not records by themselves. */
   child?: boolean;
 }
-
-/** Modes in which new decides and legacy rests: there a delete leaves a tombstone (M2). */
-const RESTING_MODES = MODE_NAMES.filter((mode) => MODES[mode].primary === 'new' && !MODES[mode].syncs);
 
 const OPERATIONS = [
   { name: 'insert', event: 'INSERT', referencing: 'REFERENCING NEW TABLE AS new_rows' },
@@ -98,18 +94,17 @@ BEGIN
   ELSE
     RAISE EXCEPTION 'BANYAN: TRUNCATE of % cannot be mirrored; use DELETE', TG_TABLE_NAME USING ERRCODE = 'BN002';
   END IF;
-  -- M2: what new has deleted stays hidden in legacy; what is there again hides its twin by itself.
-  IF here.mode IN (${RESTING_MODES.map(quoteLiteral).join(', ')}) THEN
-    IF TG_OP = 'DELETE' THEN
-      ${child ? 'NULL;' : bury(`SELECT ${key} FROM old_rows`)}
-    ELSE
-      IF TG_OP = 'UPDATE' THEN
-        ${child ? 'NULL;' : bury(`SELECT ${key} FROM old_rows EXCEPT SELECT ${key} FROM new_rows`)}
-      END IF;
-      UPDATE banyan.moved SET deleted = false
-        WHERE resource = ${name} AND generation = here.generation AND deleted
-          AND key IN (SELECT ${key} FROM new_rows);
+  -- M2: what new has deleted stays hidden in legacy; what is there again hides its twin by itself. In live too: the mark
+  -- of a delete may rest from there on, until a way back over merged.
+  IF TG_OP = 'DELETE' THEN
+    ${child ? 'NULL;' : bury(`SELECT ${key} FROM old_rows`)}
+  ELSE
+    IF TG_OP = 'UPDATE' THEN
+      ${child ? 'NULL;' : bury(`SELECT ${key} FROM old_rows EXCEPT SELECT ${key} FROM new_rows`)}
     END IF;
+    UPDATE banyan.moved SET deleted = false
+      WHERE resource = ${name} AND generation = here.generation AND deleted
+        AND key IN (SELECT ${key} FROM new_rows);
   END IF;
   RETURN NULL;
 END `;

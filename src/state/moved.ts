@@ -48,6 +48,20 @@ export async function holdForMove(sql: Sql, resource: ResourceName, read: ReadUn
   return rows[0] ? Number(rows[0].generation) : null;
 }
 
+/**
+ * M4: inside a transaction that creates: makes sure that the look at legacy before it still holds, i.e. that no other
+ * generation has begun. What follows is a client's write.
+ */
+export async function holdForCreate(sql: Sql, { resource, generation }: Generation): Promise<boolean> {
+  const { rows } = await sql.query(
+    `WITH gate AS MATERIALIZED (SELECT ${shareGate('$1')})
+     SELECT set_config('banyan.origin', 'client', true) FROM gate, banyan.resource
+     WHERE name = $1 AND stage = 'open' AND "primary" = 'new' AND generation = $2::int FOR SHARE OF resource`,
+    [resource, generation],
+  );
+  return rows.length > 0;
+}
+
 /** The state under which a record of legacy was read. */
 export interface ReadUnder {
   mode: Mode;
@@ -94,14 +108,21 @@ export async function notePassed(
 
 /**
  * M7: keys that legacy is about to get from new hide their twin before it is there. Rows of keys that new never had
- * in common with legacy come only from here.
+ * in common with legacy come only from here. Only under the lease of the push: one that is late would hide records of
+ * legacy in a later generation, and no mover would bring them to new.
  */
-export async function noteTwins(sql: Sql, resource: ResourceName, keys: readonly Key[]): Promise<void> {
+export async function noteTwins(
+  sql: Sql,
+  { resource, keys, holder }: { resource: ResourceName; keys: readonly Key[]; holder: string },
+): Promise<void> {
+  if (keys.length === 0) return;
   await sql.query(
     `INSERT INTO banyan.moved (resource, generation, key)
-     SELECT name, generation, k FROM banyan.resource, (SELECT DISTINCT k FROM unnest($2::text[]) AS t (k) ORDER BY k) AS wanted
-     WHERE name = $1 AND mode = ANY($3::text[]) ON CONFLICT DO NOTHING`,
-    [resource, keys, PARTIAL_MODES],
+     SELECT r.name, r.generation, l.key FROM banyan.resource AS r JOIN banyan.lease AS l ON l.resource = r.name
+     WHERE r.name = $1 AND r.mode = ANY($3::text[])
+       AND l.key = ANY($2::text[]) AND l.holder = $4::uuid AND l.until > clock_timestamp()
+     ORDER BY l.key ON CONFLICT DO NOTHING`,
+    [resource, keys, PARTIAL_MODES, holder],
   );
 }
 
@@ -181,7 +202,10 @@ export async function countPassed(sql: Sql, { resource, generation }: Generation
   return Number(rows[0]?.n);
 }
 
-/** Removes some rows of other generations; answers how many there were. */
+/**
+ * Removes some rows of earlier generations; answers how many there were. Never those of a later one: whoever believes in
+ * this generation may have been overtaken, and what was moved and deleted since counts.
+ */
 export async function dropVoid(
   sql: Sql,
   { resource, generation }: Generation,
@@ -189,7 +213,7 @@ export async function dropVoid(
 ): Promise<number> {
   const { rowCount } = await sql.query(
     `DELETE FROM banyan.moved WHERE ctid IN (
-       SELECT ctid FROM banyan.moved WHERE resource = $1 AND generation <> $2::int LIMIT $3::int)`,
+       SELECT ctid FROM banyan.moved WHERE resource = $1 AND generation < $2::int LIMIT $3::int)`,
     [resource, generation, limit],
   );
   return rowCount;

@@ -29,18 +29,20 @@ export interface Replica extends ReplicaIdentity {
 
 /**
  * R17: a restart is a new registration; one transaction reads stage, primary and epoch of everything and counts as
- * acknowledgement of that route. `landing` (ms): an unmarked write of the process before may land until then (R19).
+ * acknowledgement of that route. `landing` (ms): an unmarked write of the process before may land until then (R19); so may
+ * `unmarked` ones of this very process, which somebody took off while it was alive: its registration says nothing of them.
  */
 export async function registerReplica(
   database: Database,
   identity: ReplicaIdentity,
   landing: number,
+  unmarked = false,
 ): Promise<ResourceState[]> {
   return await database.transaction(async (sql) => {
     // Waits for a step that is being committed, and keeps the next one waiting until this registration counts.
     await sql.query('SELECT 1 FROM banyan.resource ORDER BY name FOR SHARE');
     const { rowCount } = await sql.query('DELETE FROM banyan.replica WHERE name = $1', [identity.name]);
-    if (rowCount > 0) await quieten(sql, landing);
+    if (rowCount > 0 || unmarked) await quieten(sql, landing);
     await sql.query(
       'INSERT INTO banyan.replica (name, instance, host, boot, pid) VALUES ($1, $2::uuid, $3, $4, $5::int)',
       [identity.name, identity.instance, identity.host, identity.boot, identity.pid],

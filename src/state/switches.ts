@@ -35,6 +35,18 @@ export async function beginSwitch(
   return rows[0]?.id as string;
 }
 
+/**
+ * Whether Banyan has ever led the resource: a switch of it has come to its end. What new holds before that is somebody
+ * else's; a switch that turned round has brought nothing there.
+ */
+export async function wasLed(sql: Sql, resource: ResourceName): Promise<boolean> {
+  const { rows } = await sql.query(
+    `SELECT 1 FROM banyan.switch WHERE resource = $1 AND outcome = 'done' LIMIT 1`,
+    [resource],
+  );
+  return rows.length > 0;
+}
+
 export async function noteDrained(sql: Sql, id: string): Promise<void> {
   await sql.query('UPDATE banyan.switch SET drained_at = clock_timestamp() WHERE id = $1::bigint', [id]);
 }

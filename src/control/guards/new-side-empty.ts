@@ -1,4 +1,5 @@
 import { backlog } from '../../state/journal.ts';
+import { wasLed } from '../../state/switches.ts';
 import { MODES } from '../../domain/modes.ts';
 import type { Guard } from './guard.ts';
 
@@ -10,7 +11,7 @@ export const newSideEmpty: Guard = {
   name: 'new-side-empty',
   title: 'nothing old in the new side would win over legacy',
   steps: ['legacy>split', 'legacy>merged'],
-  async check({ database, resource, state, children, stateOf }) {
+  async check({ database, resource, children, stateOf }) {
     const { marks } = await backlog(database, resource.name);
     if (marks > 0)
       return {
@@ -19,7 +20,7 @@ export const newSideEmpty: Guard = {
         eta: null,
       };
     if ((await resource.new.scanKeys(null, 1)).length === 0) return null;
-    if (state.generation === 0) {
+    if (!(await wasLed(database, resource.name))) {
       const rows = await resource.new.count();
       return {
         reason: `the new table holds ${rows} records already; clients would see them, and they would win over legacy's`,
