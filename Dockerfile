@@ -21,9 +21,11 @@ ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-COPY package.json routes.config.schema.json routes.config.yaml ./
+COPY package.json tsconfig.json routes.config.schema.json routes.config.yaml ./
 COPY bin ./bin
 COPY prisma ./prisma
+# Modules that the configuration names are TypeScript, and take types and errors from here.
+COPY src ./src
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s \
