@@ -6,8 +6,8 @@ import type { Key } from '../domain/words.ts';
 import { readCheckpoint, type Checkpoint, type Generation } from '../state/moved.ts';
 import type { BoundResource, RecordSide } from './resource.ts';
 
-/** Keys that one condition names. */
-const BATCH = 400;
+/** Keys that one condition names: stores behind HTTP have them in a URL, and servers refuse one of more than 8 kB. */
+const BATCH = 150;
 
 /** Some records of legacy that count once more (1) or once less (-1). */
 export interface Part {

@@ -9,8 +9,11 @@ import { isExactNumber, numberText, type Row, type Value } from '../../src/domai
 import { Mapping, NO_FIELD_SETTINGS } from '../../src/mapping/mapping.ts';
 import { Random } from '../../src/quickstart/random.ts';
 import { bindResource, type BoundResource } from '../../src/replication/resource.ts';
+import { partsOf } from '../../src/replication/legacy-share.ts';
 import { statisticsOn } from '../../src/replication/statistics.ts';
 import { ResilientStore } from '../../src/stores/resilient.ts';
+import { filterOf } from '../../src/stores/supabase/conditions.ts';
+import { unconnected } from '../harness/bound.ts';
 import { sqliteFile } from '../stores/sql/place.ts';
 
 const field = (name: string, type: ValueType, more: Partial<FieldSpec> = {}): FieldSpec => ({
@@ -203,5 +206,20 @@ t.test(
     }
   },
 );
+
+t.test('legacy’s share of both sides is asked for in conditions that fit into a URL', async (t) => {
+  const { mapping, ...rest } = await unconnected('companies');
+  const ahead = Array.from(
+    { length: 1_000 },
+    (_, n) => `a0000000-0000-4000-8000-${String(n).padStart(12, '0')}`,
+  );
+  const parts = partsOf({ mapping, ...rest }, { done: false, lastKey: null, ahead, refused: [] });
+  const columns = new Map(mapping.tables.legacy.columns.map((column) => [column.name, column]));
+  const lengths = parts.map(({ where }) => {
+    const filter = filterOf(where && mapping.condition('legacy', where), columns) ?? [];
+    return new URLSearchParams(filter).toString().length;
+  });
+  t.ok(parts.length > 1 && lengths.every((length) => length < 7_500), lengths.join());
+});
 
 t.end();
