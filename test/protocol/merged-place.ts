@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { GUARDS } from '../../src/control/guards/index.ts';
 import { Switching, type Walk } from '../../src/control/switching.ts';
 import { isBanyanError } from '../../src/domain/errors.ts';
@@ -23,7 +24,7 @@ export interface MergedPlace extends Place {
   /** Walks to a mode; of the guards only the age of marks is asked. */
   walk(to: Mode, onProgress?: (state: ResourceState) => void): Promise<Walk>;
   /** What a process does beside requests: takes new states, and works off marks where they do not rest. */
-  follow(replica: ReplicaSetup): () => void;
+  follow(replica: ReplicaSetup): () => Promise<void>;
 }
 
 /** What others make of the companies meanwhile. */
@@ -59,15 +60,23 @@ export async function openMergedPlace(t: Teardown): Promise<MergedPlace> {
         onProgress,
       }),
     follow: ({ routes }) => {
-      let last = Promise.resolve();
+      let stopped = false;
       const look = async () => {
         await routes.refresh();
         const state = routes.state('companies');
         const keys = (await place.marks()).map(({ key }) => key as Key);
         if (state && syncsNow(state) && keys.length > 0) await push(companies, keys);
       };
-      const timer = setInterval(() => void (last = last.then(look).catch(() => undefined)), 20);
-      return () => clearInterval(timer);
+      const looking = (async () => {
+        while (!stopped) {
+          await look().catch(() => undefined);
+          await setTimeout(20);
+        }
+      })();
+      return async () => {
+        stopped = true;
+        await looking;
+      };
     },
   };
 }
