@@ -238,11 +238,12 @@ t.test('M7: what rests is worked off before the drain, while reads and writes ru
   const [first, second] = [newKey(), newKey()];
   await create(replica, first, 'first');
   await place.sides.new.query(`UPDATE banyan.mark SET created_at = now() - interval '1 hour'`);
-  const seen: ResourceState[] = [];
-  const walked = walk('legacy', (state) => seen.push(state));
-  const begun = () => seen.find(({ returning, stage }) => returning || stage !== 'open');
-  await until(begun, { what: 'the way back has begun' });
-  t.match(begun(), { mode: 'merged', stage: 'open', returning: true });
+  const seen: (ResourceState & { waitsFor: string | null })[] = [];
+  const walked = walk('legacy', (state, waitsFor) => {
+    if (waitsFor || state.stage !== 'open') seen.push({ ...state, waitsFor });
+  });
+  await until(() => seen[0], { what: 'the way back waits for something' });
+  t.match(seen[0], { mode: 'merged', stage: 'open', returning: true, waitsFor: /^1 marks are left/ });
   await replica.routes.refresh();
   await create(replica, second, 'second');
   t.equal(await see(second), 'second');
