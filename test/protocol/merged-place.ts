@@ -1,10 +1,11 @@
+import { setTimeout } from 'node:timers/promises';
 import { GUARDS } from '../../src/control/guards/index.ts';
-import { Switching, type Walk } from '../../src/control/switching.ts';
+import { Switching, type SwitchRequest, type Walk } from '../../src/control/switching.ts';
 import { isBanyanError } from '../../src/domain/errors.ts';
 import { syncsNow } from '../../src/domain/modes.ts';
 import type { ListQuery } from '../../src/domain/query.ts';
 import type { Value } from '../../src/domain/values.ts';
-import type { Key, Mode, ResourceState } from '../../src/domain/words.ts';
+import type { Key, Mode } from '../../src/domain/words.ts';
 import { moveAll } from '../../src/replication/mover.ts';
 import { readMerged } from '../../src/replication/places.ts';
 import { push } from '../../src/replication/push.ts';
@@ -21,9 +22,9 @@ export interface MergedPlace extends Place {
   /** Changes what the control database says of the companies, as a step that others have made. */
   turn(columns: string): Promise<void>;
   /** Walks to a mode; of the guards only the age of marks is asked. */
-  walk(to: Mode, onProgress?: (state: ResourceState) => void): Promise<Walk>;
+  walk(to: Mode, onProgress?: SwitchRequest['onProgress']): Promise<Walk>;
   /** What a process does beside requests: takes new states, and works off marks where they do not rest. */
-  follow(replica: ReplicaSetup): () => void;
+  follow(replica: ReplicaSetup): () => Promise<void>;
 }
 
 /** What others make of the companies meanwhile. */
@@ -59,15 +60,23 @@ export async function openMergedPlace(t: Teardown): Promise<MergedPlace> {
         onProgress,
       }),
     follow: ({ routes }) => {
-      let last = Promise.resolve();
+      let stopped = false;
       const look = async () => {
         await routes.refresh();
         const state = routes.state('companies');
         const keys = (await place.marks()).map(({ key }) => key as Key);
         if (state && syncsNow(state) && keys.length > 0) await push(companies, keys);
       };
-      const timer = setInterval(() => void (last = last.then(look).catch(() => undefined)), 20);
-      return () => clearInterval(timer);
+      const looking = (async () => {
+        while (!stopped) {
+          await look().catch(() => undefined);
+          await setTimeout(20);
+        }
+      })();
+      return async () => {
+        stopped = true;
+        await looking;
+      };
     },
   };
 }

@@ -111,7 +111,7 @@ t.test('M6, M7: the way back pushes what rests, and the next entry does not meet
   await move();
   const stop = follow(replica);
   t.match(await walk('legacy'), { mode: 'legacy', turnedRound: null });
-  stop();
+  await stop();
   const names = async () =>
     await Promise.all([kept, changed, deleted, made].map((key) => place.legacy.name(key)));
   t.same(await names(), ['old', 'changed', null, 'made']);
@@ -119,7 +119,7 @@ t.test('M6, M7: the way back pushes what rests, and the next entry does not meet
   await place.legacy.remove(made);
   const stopAgain = follow(replica);
   t.match(await walk('merged'), { mode: 'merged' });
-  stopAgain();
+  await stopAgain();
   t.same([await see(kept), await see(changed), await see(made)], ['newer', 'changed', undefined]);
   t.equal(await place.new.name(kept), null, 'new is empty again');
 });
@@ -131,7 +131,7 @@ t.test('the way from merged to split leads over legacy, so that legacy’s lists
   await create(replica, key, 'made');
   const stop = follow(replica);
   const { walked, mode } = await walk('split');
-  stop();
+  await stop();
   t.same(
     [mode, ...walked.map(({ step }) => `${step.from}>${step.to}`)],
     ['split', 'merged>legacy', 'legacy>split'],
@@ -144,7 +144,7 @@ t.test('new has a way back to merged only where everything came over merged', as
   const [changed, unmoved] = [newKey(), newKey()];
   for (const key of [changed, unmoved]) await place.legacy.put(key, 'old');
   await change(await openReplica(place, 'a'), changed, { name: 'changed' });
-  await earlier(unmoved, 'passed');
+  for (const key of [changed, unmoved]) await earlier(key, 'passed');
   t.match(await refusal('twins-known', 'new', 'merged'), /deleted ones would come back/);
   await move();
   t.equal(await refusal('twins-known', 'new', 'merged'), null);
@@ -238,18 +238,19 @@ t.test('M7: what rests is worked off before the drain, while reads and writes ru
   const [first, second] = [newKey(), newKey()];
   await create(replica, first, 'first');
   await place.sides.new.query(`UPDATE banyan.mark SET created_at = now() - interval '1 hour'`);
-  const seen: ResourceState[] = [];
-  const walked = walk('legacy', (state) => seen.push(state));
-  const begun = () => seen.find(({ returning, stage }) => returning || stage !== 'open');
-  await until(begun, { what: 'the way back has begun' });
-  t.match(begun(), { mode: 'merged', stage: 'open', returning: true });
+  const seen: (ResourceState & { waitsFor: string | null })[] = [];
+  const walked = walk('legacy', (state, waitsFor) => {
+    if (waitsFor || state.stage !== 'open') seen.push({ ...state, waitsFor });
+  });
+  await until(() => seen[0], { what: 'the way back waits for something' });
+  t.match(seen[0], { mode: 'merged', stage: 'open', returning: true, waitsFor: /^1 marks are left/ });
   await replica.routes.refresh();
   await create(replica, second, 'second');
   t.equal(await see(second), 'second');
   t.match(await place.state(), { stage: 'open', returning: true }, 'the drain waits for what is old');
   const stop = follow(replica);
   t.match(await walked, { mode: 'legacy', turnedRound: null });
-  stop();
+  await stop();
   t.same([await place.legacy.name(first), await place.legacy.name(second)], ['first', 'second']);
   t.match(await place.state(), { returning: false });
 });

@@ -269,9 +269,10 @@ t.test(
     await remove(replica, deleted);
     answered.go();
     asked.go();
+    const seen = (await page).records.map(({ id, sector }) => [id, sector === 'red']);
     t.same(
-      (await page).records.map(({ id }) => id),
-      [moved, changed, stays].sort(),
+      seen,
+      [moved, changed, stays].sort().map((id) => [id, id === changed]),
     );
   },
 );

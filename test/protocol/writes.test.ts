@@ -147,15 +147,21 @@ t.test('R9: a transaction that looked before a step writes nothing after it', as
   t.same([await place.new.name(key), await place.marks()], [null, []]);
 });
 
-t.test('R9: a replica that missed a whole switch writes to the side that leads now', async (t) => {
-  await place.reset('live');
-  const replica = await openReplica(place, 'a');
-  await place.sides.new.query(
-    `UPDATE banyan.resource SET epoch = epoch + 3, mode = 'shadow', "primary" = 'legacy' WHERE name = 'companies'`,
-  );
-  const key = newKey();
-  t.equal((await create(replica, key, 'one')).side, 'legacy');
-  t.same([await place.legacy.name(key), await place.new.name(key)], ['one', null]);
+t.test('R8, R9: a replica that missed a whole switch writes to the side that leads now', async (t) => {
+  for (const [seen, mode, side] of [
+    ['live', 'shadow', 'legacy'],
+    ['shadow', 'live', 'new'],
+  ] as const) {
+    await place.reset(seen);
+    const replica = await openReplica(place, 'a');
+    await place.sides.new.query(
+      `UPDATE banyan.resource SET epoch = epoch + 3, mode = '${mode}', "primary" = '${side}' WHERE name = 'companies'`,
+    );
+    const key = newKey();
+    t.equal((await create(replica, key, 'one')).side, side);
+    const names = { legacy: await place.legacy.name(key), new: await place.new.name(key) };
+    t.same(names, { legacy: null, new: null, [side]: 'one' });
+  }
 });
 
 t.test(
