@@ -137,6 +137,7 @@ t.test('S2: foreign keys hold, cascade or restrict as they should, and pairs are
   t.equal((await send(shop.gateway.url, 'DELETE', `/api/users/${userId}`)).status < 300, true);
   t.equal((await send(shop.gateway.url, 'GET', `/api/events/${event.id}`)).body.userId, null, 'set null');
   await mirrored(t, shop, 'carts', (carts) => !carts.some((cart) => cart.userId === userId));
+  await mirrored(t, shop, 'cart-items', (items) => !items.some(({ productId }) => productId === thing.id));
   await mirrored(t, shop, 'events', (events) =>
     events.some(({ id, userId: of }) => id === event.id && of === null),
   );
@@ -168,11 +169,30 @@ t.test('S3: every index is there, partial ones, trigrams and GIN included, and u
         .map((row) => row['QUERY PLAN'])
         .join('\n');
     });
-  t.match(await plan(`SELECT * FROM products WHERE name ILIKE '%shelf%'`), 'products_name_trgm_idx');
-  t.match(
-    await plan(`SELECT * FROM analytics_events WHERE payload @> '{"ab": {"variant": "a"}}'`),
-    'payload_idx',
-  );
+  const id = '0b5f2c4e-8a7d-4e3b-9c1f-2d6a7b8c9d0e';
+  const questions: [from: string, index: RegExp][] = [
+    [`products WHERE name ILIKE '%shelf%'`, /products_name_trgm_idx/],
+    [
+      'products WHERE active AND deleted_at IS NULL ORDER BY created_at DESC',
+      /products_active_created_at_idx/,
+    ],
+    // The unique pair begins with the cart as well.
+    [`cart_items WHERE cart_id = '${id}'`, /cart_items_cart_id_/],
+    [`orders WHERE user_id = '${id}' ORDER BY created_at DESC`, /orders_user_id_created_at_idx/],
+    [`orders WHERE status = 'paid' ORDER BY created_at DESC`, /orders_status_created_at_idx/],
+    [
+      `analytics_events WHERE event_type = 'view' ORDER BY created_at DESC`,
+      /analytics_events_event_type_created_at_idx/,
+    ],
+    [
+      `analytics_events WHERE user_id = '${id}' ORDER BY created_at DESC`,
+      /analytics_events_user_id_created_at_idx/,
+    ],
+    [`analytics_events WHERE payload @> '{"ab": {"variant": "a"}}'`, /payload_idx/],
+    ['leads ORDER BY created_at DESC', /leads_created_at_idx/],
+    [`leads WHERE email = 'a@example.com'`, /leads_email_idx/],
+  ];
+  for (const [from, index] of questions) t.match(await plan(`SELECT * FROM ${from}`), index, from);
 });
 
 t.test('S4: checkout is one transaction, and its records reach the files by their marks', async (t) => {
@@ -472,4 +492,18 @@ t.test('S9: clean files move as a whole, and the whole road back', async (t) => 
     [200, 'legacy', 1],
     'the files have what was bought on the way',
   );
+  const thing = await product(shop, 9);
+  const userId = await buyer(shop, [
+    { product: thing, quantity: 2 },
+    { product: await product(shop, 9), quantity: 1 },
+  ]);
+  const answers = await Promise.all(Array.from({ length: 4 }, () => pay(shop, userId, 'pi_files')));
+  for (const { status, body: paid } of answers) t.same([status, paid], [200, answers[0]?.body]);
+  const orders = await shop.file('orders');
+  t.equal(
+    orders.filter(({ paymentIntentId }) => paymentIntentId === 'pi_files').length,
+    1,
+    'S5 holds there too',
+  );
+  t.equal((await send(shop.gateway.url, 'GET', `/api/products/${thing.id}`)).body.stock, 7, 'sold once');
 });

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Decimal } from 'decimal.js';
-import { BanyanError } from '../../../src/domain/errors.ts';
+import { BanyanError, isBanyanError } from '../../../src/domain/errors.ts';
 import type { Sql } from '../../../src/domain/sql.ts';
 import { exactNumber, numberText, type ExactNumber, type Value } from '../../../src/domain/values.ts';
 import type { OperationContext, OperationHandler } from '../../../src/gateway/operations.ts';
@@ -65,11 +67,50 @@ const onNew = async ({ body, of, sql }: OperationContext<Shapes>): Promise<Value
   return await buy({ of }, userId, paymentIntentId);
 };
 
-/** The files have no transaction: everything is checked before the first write, as the shop has always done it. */
+/**
+ * The files have no transaction: everything is checked before the first write, as the shop has always done it. The order's
+ * id comes from the payment, so that of the same payment twice at once only one can create it.
+ */
 const onLegacy = async ({ body, of }: OperationContext<Shapes>): Promise<Value> => {
   const { userId, paymentIntentId } = payment(body);
-  return (await orderOf({ of }, paymentIntentId)) ?? (await buy({ of }, userId, paymentIntentId));
+  const before = await wholeOrderOf({ of }, paymentIntentId);
+  if (before) return before;
+  try {
+    return await buy({ of }, userId, paymentIntentId, idFrom(paymentIntentId));
+  } catch (error) {
+    // The other one may have created it, or may have emptied the cart already.
+    const made = isBanyanError(error) ? await wholeOrderOf({ of }, paymentIntentId) : null;
+    if (made) return made;
+    throw error;
+  }
 };
+
+function idFrom(paymentIntentId: string): string {
+  const hex = createHash('sha256').update(`order of ${paymentIntentId}`).digest('hex');
+  return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*/, '$1-$2-8$3-8$4-$5');
+}
+
+/** How often an order is looked at that somebody may be writing, and the pause between; ms. */
+const LOOKS = 30;
+const PAUSE = 100;
+
+/** An order with all its lines: somebody else may still be writing them, one by one. */
+async function wholeOrderOf(shop: Shop, paymentIntentId: string): Promise<Value | null> {
+  for (let look = 1; ; look++) {
+    const found = await orderOf(shop, paymentIntentId);
+    if (!found || isWhole(found) || look === LOOKS) return found;
+    await sleep(PAUSE);
+  }
+}
+
+function isWhole(answer: Value): boolean {
+  const { order, items } = answer as unknown as { order: Order; items: Shapes['order-items'][] };
+  const total = items.reduce(
+    (sum, { price, quantity }) => sum.plus(new Decimal(numberText(price)).times(quantity)),
+    new Decimal(0),
+  );
+  return total.equals(numberText(order.total));
+}
 
 function payment(body: Value): { userId: string; paymentIntentId: string } {
   const { userId, paymentIntentId } = (body ?? {}) as Record<string, Value | undefined>;
@@ -89,7 +130,8 @@ async function answer({ of }: Shop, order: Order): Promise<Value> {
   return { order, items } as unknown as Value;
 }
 
-async function buy({ of }: Shop, userId: string, paymentIntentId: string): Promise<Value> {
+/** `id`: of the order; left out, it is a new one. */
+async function buy({ of }: Shop, userId: string, paymentIntentId: string, id?: string): Promise<Value> {
   const lines = await cartOf({ of }, userId);
   const bought = await Promise.all(
     lines.map(async (line) => ({ line, product: await sellable({ of }, line) })),
@@ -99,6 +141,7 @@ async function buy({ of }: Shop, userId: string, paymentIntentId: string): Promi
     new Decimal(0),
   );
   const order = await of('orders').create({
+    ...(id === undefined ? {} : { id }),
     userId,
     paymentIntentId,
     status: 'paid',
