@@ -1,5 +1,6 @@
 const RETRY = { attempts: 2, pause: '50ms' } as const;
 const BREAKER = { failures: 5, rest: '5s' } as const;
+const RATE_LIMIT = { window: '1m', by: 'ip' } as const;
 /** Of a side of an operation that is a service. */
 const SERVICE = { timeout: '5s', retry: RETRY, breaker: BREAKER } as const;
 
@@ -21,6 +22,7 @@ export const DEFAULTS = {
     new: SERVICE,
     compare: { sample: '100%', ignore: [] },
     anonymous: false,
+    rateLimit: RATE_LIMIT,
   },
   store: {
     timeout: '5s',
@@ -98,6 +100,6 @@ export const DEFAULTS = {
     anonymous: [],
     audit: false,
     batch: { max: 1000, bodyLimit: '8mb' },
-    rateLimit: { window: '1m', by: 'ip' },
+    rateLimit: RATE_LIMIT,
   },
 } as const;

@@ -23,6 +23,7 @@ export function breakerSettings(given: ResilienceInFile['breaker']): BreakerSett
 
 /** How many requests of one caller are taken; null: any number. */
 export function rateLimitSettings(given: RateLimitInFile | undefined): RateLimitSettings | null {
+  // The same for resources and operations.
   const { max, window, by } = { ...DEFAULTS.resource.rateLimit, ...given };
   return max === undefined ? null : { max, window: milliseconds(window), by: limitedBy(by) };
 }

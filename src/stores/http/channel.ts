@@ -14,7 +14,7 @@ export interface Call {
   headers?: Record<string, string>;
 }
 
-/** A success, or one of the statuses that the caller expects. `body` is null where there is none. */
+/** A success, or one of the statuses that the caller expects. `body` is null where there is none, a text after a delete. */
 export interface Reply {
   status: number;
   headers: Answer['headers'];
@@ -59,12 +59,13 @@ export class Channel {
     const answer = await this.#inTurn(request, asked, until);
     if (expected.includes(answer.status)) return { ...answer, body: null };
     if (answer.status >= 300) throw answerFailure(answer, asked);
-    if (!answer.isText) throw nonsense('an answer that is not UTF-8', asked);
     try {
-      const text = answer.body.replace(/^\uFEFF/, '');
-      return { ...answer, body: text.trim() === '' ? null : parseJson(text) };
+      if (!answer.isText) throw nonsense('an answer that is not UTF-8', asked);
+      return { ...answer, body: bodyOf(answer, asked) };
     } catch (error) {
-      throw nonsense('an answer that is not JSON', asked, error);
+      // Of a delete many APIs say "deleted", in plain text; whether it is true is seen by looking.
+      if (method === 'DELETE') return { ...answer, body: answer.body };
+      throw error;
     }
   }
 
@@ -89,6 +90,15 @@ export class Channel {
 
   async close(): Promise<void> {
     await this.#agent.close();
+  }
+}
+
+function bodyOf({ body }: Answer, asked: Asked): Value {
+  const text = body.replace(/^\uFEFF/, '');
+  try {
+    return text.trim() === '' ? null : parseJson(text);
+  } catch (error) {
+    throw nonsense('an answer that is not JSON', asked, error);
   }
 }
 

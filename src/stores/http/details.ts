@@ -103,7 +103,8 @@ export class Details {
       : await this.#send('DELETE', key, until, { query: only?.query });
     if (!reply) return false;
     const { status, body } = reply;
-    if (this.#saysProblem(body) && (await this.get(key, until))) throw refusedAll(status, body, this.#writes);
+    const isDoubtful = typeof body === 'string' || this.#saysProblem(body);
+    if (isDoubtful && (await this.get(key, until))) throw refusedAll(status, body, this.#writes);
     return true;
   }
 

@@ -75,7 +75,8 @@ export function problemIn(answer: Value, { message, field }: Asked['errors']): P
 /** The error for a write that was answered with a success, but for its body. */
 export function refusedAll(status: number, body: Value, asked: Asked): BanyanError {
   const { message, field } = problemIn(body, asked.errors);
-  return fail('constraint-violated', `HTTP ${status}: ${message}`, asked, { field });
+  const says = message === '' ? ', and nothing was done' : `: ${message}`;
+  return fail('constraint-violated', `HTTP ${status}${says}`, asked, { field });
 }
 
 /** The value at a path of an answer; an empty path is the whole of it. */

@@ -94,10 +94,14 @@ t.test('a success that says something, but has no record, is one where the recor
     'PATCH /notes/a': { error: 'none, all is well' },
     'GET /notes/a': { id: 'a', body: 'x' },
     'DELETE /notes/b': { error: 'none: it is gone' },
+    'DELETE /notes/c': 'deleted',
+    'DELETE /notes/a': '<html>please sign in</html>',
     'GET /notes': [],
   });
   t.same(await notes.update('a', { body: 'x' }), { id: 'a', body: 'x' });
   t.equal(await notes.remove('b'), true);
+  t.equal(await notes.remove('c'), true, 'in plain text');
+  await failsWith(t, 'constraint-violated', notes.remove('a'));
 });
 
 t.test('what lacks its key, or has another one, is no record', async (t) => {
