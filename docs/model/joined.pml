@@ -45,7 +45,8 @@
  *         NO_LEASE      there is no lease
  *  M6     NO_VOID       no new generation: what was moved before counts
  *         NO_EMPTY      what N holds of an earlier stay is left there
- *         EMPTY_BEFORE  it is removed before the step only, not in the step
+ *         FILLED        the step begins although something came to N since
+ *         LATE_SYNC     a sync writes N while the step is under way
  *         DROP_OTHERS   rows of other generations are dropped, not of earlier ones
  *         NO_RECHECK    an answer does not look whether its mode has ended
  *  M7     NO_MARKS_WAIT DRAIN waits for no marks
@@ -498,13 +499,18 @@ end:
 }
 
 #ifdef STRAGGLER
-/* R6, R22 of an earlier dual-write: holds the primary, not the mode; unmarked writes count no slot up */
+/* R6, R22 of an earlier dual-write: holds the primary and the way ahead, not the mode; unmarked writes count no slot up */
+#ifdef LATE_SYNC
+#define HELD (mode == LEG && stage != SWITCH)
+#else
+#define HELD (mode == LEG && stage == OPEN)
+#endif
 proctype Straggler() {
   byte v;
   atomic { mode == LEG -> v = L };
   if
-  :: atomic { mode == LEG && stage != SWITCH -> N = v }
-  :: atomic { mode != LEG }
+  :: atomic { HELD -> N = v }
+  :: atomic { !HELD }
   fi
 }
 #endif
@@ -530,7 +536,11 @@ proctype Straggler() {
 #else
 #define NOLEASE (lease == 0)
 #endif
-#define ENTERS (mode == LEG && nextmode != LEG)
+#if defined(FILLED) || defined(NO_EMPTY)
+#define EMPTIED 1
+#else
+#define EMPTIED (mode != LEG || gen == 0 || !N)
+#endif
 #define TO (GOAL(goal))
 
 proctype Walker() {
@@ -562,7 +572,7 @@ end:
 #endif
      atomic {
        if
-       :: epoch == e && stage == OPEN ->
+       :: epoch == e && stage == OPEN && EMPTIED ->
           epoch++; stage = DRAIN; nextmode = TO; prev = mode; returning = 0;
 #ifndef NO_VOID
           if :: mode == LEG -> gen++ :: else fi
@@ -574,9 +584,6 @@ end:
        e = 0 }
   :: atomic { stage == DRAIN && (!UNMARKED(mode) || (ACKED && QUIET)) &&
        (mode != LEG && nextmode != LEG || (NOMARKS && NOLEASE)) ->
-#if !defined(EMPTY_BEFORE) && !defined(NO_EMPTY)
-       if :: ENTERS && gen > 1 -> N = 0 :: else fi;
-#endif
        epoch++; mode = nextmode; stage = SWITCH }
   :: atomic { stage == DRAIN && turns < TURNS -> turns++; epoch++; stage = OPEN; mode = prev }
   :: atomic { stage == SWITCH && (!reg || route == mode) ->

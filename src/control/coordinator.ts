@@ -1,10 +1,8 @@
-import { BanyanError } from '../domain/errors.ts';
 import { emptiesNew, MODES, stepBetween } from '../domain/modes.ts';
 import type { Database, Sql } from '../domain/sql.ts';
 import type { Mode, ResourceName, ResourceState, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
 import type { Log } from '../observability/log.ts';
-import { emptyRest } from '../replication/empty.ts';
 import type { BoundResource } from '../replication/resource.ts';
 import { writeAudit } from '../state/audit.ts';
 import { resetComparisons } from '../state/comparisons.ts';
@@ -69,12 +67,13 @@ export class Coordinator {
 
   /**
    * M6: whether new holds copies of an earlier time which are to be gone before this step. They were removed, but a sync
-   * may have brought one since, e.g. as the parent of another resource's record; under the step's lock none is under way.
+   * may have brought one since, e.g. as the parent of another resource's record; under the step's lock none is under way,
+   * and from here on none comes (`holdLegacyPrimary`).
    */
-  private async holdsOld(sql: Sql, { resource: name, mode, generation }: ResourceState, to: Mode) {
+  private async holdsOld(sql: Sql, { resource: name, mode }: ResourceState, to: Mode) {
     const step = stepBetween(mode, to);
     const resource = this.options.resource(name);
-    if (!step || !resource || !emptiesNew(step) || generation === 0) return false;
+    if (!step || !resource || !emptiesNew(step) || !(await wasLed(sql, name))) return false;
     return (await resource.new.within(sql).scanKeys(null, 1)).length > 0;
   }
 
@@ -97,7 +96,6 @@ export class Coordinator {
       const next = decideStep(state, situation);
       if (next.do === 'wait') return { state, waitsFor: next.for, next };
       if (next.name === 'switch') {
-        await this.emptyFor(sql, state, next.change.mode);
         await this.prepareNextPrimary(sql, state.resource, next.change.primary);
       }
       const after = await stepResource(sql, state.resource, state.epoch, next.change);
@@ -134,16 +132,6 @@ export class Coordinator {
       resource: state.resource,
       details,
     });
-  }
-
-  /** M6: under the step's lock, which waits for every sync under way, and after which none comes. */
-  private async emptyFor(sql: Sql, { resource: name, mode }: ResourceState, to: Mode): Promise<void> {
-    const step = stepBetween(mode, to);
-    if (!step || !emptiesNew(step) || !(await wasLed(sql, name))) return;
-    const resource = this.options.resource(name);
-    if (!resource)
-      throw new BanyanError('unknown-resource', `routes.config.yaml names no resource "${name}"`);
-    await emptyRest(sql, resource);
   }
 
   /**

@@ -24,6 +24,18 @@ export function misfitsOf(of: object): readonly Misfit[] {
   return MISFITS.get(of) ?? [];
 }
 
+const RETYPED = new WeakMap<object, readonly Misfit[]>();
+
+/** Notes which values of a row fit, but would be written back as another type of the store's, e.g. a double as a decimal. */
+export function noteRetyped(of: object, retyped: readonly Misfit[]): void {
+  if (retyped.length > 0) RETYPED.set(of, retyped);
+}
+
+/** What was noted; empty where every value would come back as the type that it is. */
+export function retypedOf(of: object): readonly Misfit[] {
+  return RETYPED.get(of) ?? [];
+}
+
 /** In words, for messages: `total is a string, not a decimal`. */
 export function misfitText({ column, found, expected }: Misfit): string {
   return `${column} is ${article(found)}, not ${article(expected)}`;

@@ -1,5 +1,5 @@
 import { BanyanError } from '../domain/errors.ts';
-import { misfitsOf, misfitText } from '../domain/misfits.ts';
+import { misfitsOf, misfitText, retypedOf, type Misfit } from '../domain/misfits.ts';
 import type { ValueType } from '../domain/model.ts';
 import {
   isExactNumber,
@@ -61,12 +61,26 @@ function travel(mapping: Mapping, row: Row): Finding[] {
     found.push(...changed.filter(isNew));
     const returned = mapping.toRow('legacy', back);
     found.push(...columnsChanged(mapping, row, returned).filter(isNew));
+    found.push(
+      ...retypedOf(row)
+        .map((one) => retyped(mapping, one))
+        .filter(isNew),
+    );
   } catch (error) {
     if (!(error instanceof BanyanError)) throw error;
     const field = (error.details as { field?: string } | undefined)?.field ?? '(record)';
     found.push(...[lost(field, PROBLEMS[error.code] ?? error.code, error.message)].filter(isNew));
   }
   return found;
+}
+
+function retyped(mapping: Mapping, { column, found, expected }: Misfit): Finding {
+  return {
+    field: fieldOfColumn(mapping, column),
+    severity: 'reformed',
+    problem: 'another type of the store',
+    detail: `a ${found} comes back as a ${expected}; fields.types with legacy: float keeps doubles`,
+  };
 }
 
 /** The record's own field of a child's. */

@@ -1,8 +1,7 @@
 import { BanyanError } from '../domain/errors.ts';
-import type { Sql } from '../domain/sql.ts';
 import type { BoundResource } from './resource.ts';
 import { dropVoid } from '../state/moved.ts';
-import { holdLegacyPrimary, holdUnread, readState } from '../state/resources.ts';
+import { holdUnread, readState } from '../state/resources.ts';
 
 const CHUNK = 1_000;
 
@@ -23,19 +22,4 @@ export async function emptyNew(resource: BoundResource): Promise<void> {
   }
   const generation = (await readState(database, name))?.generation ?? 0;
   while ((await dropVoid(database, { resource: name, generation }, 10 * CHUNK)) > 0);
-}
-
-/**
- * M6: the same in the transaction of the step after which new is read, for what came since: a sync or a backfill of an
- * earlier `dual-write` that was slow holds legacy as the primary, not the mode, and no write of `legacy` makes it too old.
- */
-export async function emptyRest(sql: Sql, resource: BoundResource): Promise<void> {
-  const side = resource.new.within(sql);
-  for (;;) {
-    const keys = await side.scanKeys(null, CHUNK);
-    if (keys.length === 0) return;
-    if (!(await holdLegacyPrimary(sql, resource.name)))
-      throw new BanyanError('internal', `${resource.name} is led by new; it is not emptied`);
-    await side.removeMany(keys);
-  }
 }

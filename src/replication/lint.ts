@@ -1,4 +1,4 @@
-import { misfitsOf, noteMisfits } from '../domain/misfits.ts';
+import { misfitsOf, noteMisfits, noteRetyped, retypedOf } from '../domain/misfits.ts';
 import type { Row } from '../domain/values.ts';
 import type { Key } from '../domain/words.ts';
 import { REST, type Mapping } from '../mapping/mapping.ts';
@@ -80,6 +80,7 @@ function lookAt({ mapping, settings }: BoundResource, row: Row): Finding[] {
   const whole = { ...unnamed, ...row };
   // What the store says of the row is said of the row that is looked at.
   noteMisfits(whole, misfitsOf(row));
+  noteRetyped(whole, retypedOf(row));
   return roundTrip(mapping, whole, Object.keys(unnamed));
 }
 

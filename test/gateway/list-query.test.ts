@@ -109,7 +109,7 @@ t.test('everything that a list does not know is an error that says what it knows
     [{ cursor: 'x', offset: '0' }, /exclude each other/],
     [{ sort: ['name', 'email'] }, /sort was given 2 times/],
     [{ total: ['true', 'true'] }, /total was given 2 times/],
-    [{ total: '1' }, /total is "1"; it must be true or false/],
+    [{ total: '1' }, /total is "1"; it must be true, false or estimate/],
     [{ 'siret[null]': 'yes' }, /"yes" is neither true nor false/],
   ];
   for (const [parameters, said] of table) {

@@ -216,7 +216,9 @@ t.test('M6: what new held before Banyan led it is never removed, and somebody ha
   const asked = async (children: BoundResource[] = []) =>
     await refusal('new-side-empty', 'legacy', 'merged', children);
   await place.reset('legacy');
-  await place.turn('generation = 0');
+  await place.sides.new.query(
+    `UPDATE banyan.switch SET outcome = 'turned-round' WHERE resource = 'companies'`,
+  );
   const key = newKey();
   t.equal(await asked(), null);
   await markForRepair(database, 'companies', [key]);

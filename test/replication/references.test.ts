@@ -227,7 +227,10 @@ t.test("a change of half of a reference cannot make it one to another tenant's r
   const runtime = {
     resource: allocations,
     peer: () => ({ resource: { ...lines, settings: { ...lines.settings, access } } }),
-    routes: { beginRead: () => Promise.resolve(states.get('allocations')) },
+    routes: {
+      beginRead: () => Promise.resolve(states.get('allocations')),
+      state: () => states.get('allocations'),
+    },
   } as unknown as ResourceRuntime;
   const asked: Key[] = [];
   const look = (_parent: ResourceRuntime, _caller: unknown, key: Key) => {

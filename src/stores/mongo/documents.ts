@@ -1,14 +1,14 @@
 import type { Document } from 'mongodb';
 import { BanyanError } from '../../domain/errors.ts';
 import { partText } from '../../domain/keys.ts';
-import { noteMisfits, type Misfit } from '../../domain/misfits.ts';
+import { noteMisfits, noteRetyped, type Misfit } from '../../domain/misfits.ts';
 import type { ColumnSpec } from '../../domain/model.ts';
 import type { Row, Value } from '../../domain/values.ts';
 import type { Key } from '../../domain/words.ts';
 import type { TableSpec } from '../contract.ts';
 import { bsonBeside, bytesBeside } from './natives.ts';
 import { bsonTypeOf, plain } from './plain.ts';
-import { nativeKey, nativeValue, readColumn } from './values.ts';
+import { comesBackRetyped, nativeKey, nativeValue, readColumn } from './values.ts';
 
 /** What a write does to a document. The paths are those of columns. */
 export interface Changes {
@@ -51,6 +51,7 @@ export class Documents {
   row(document: Document): Row {
     const row: Row = {};
     const misfits: Misfit[] = [];
+    const retyped: Misfit[] = [];
     for (const { column, path } of this.#paths) {
       const { native, blocked } = follow(document, path);
       if (blocked !== undefined) {
@@ -62,10 +63,13 @@ export class Documents {
         row[column.name] = value;
         const expected = `${column.type}${column.list ? ' list' : ''}`;
         if (misfit !== null) misfits.push({ column: column.name, found: misfit, expected });
+        else if (comesBackRetyped(native, column))
+          retyped.push({ column: column.name, found: bsonTypeOf(native), expected });
       }
     }
     if (this.#spec.rest !== undefined) row[this.#spec.rest] = plain(this.#unnamed(document));
     noteMisfits(row, misfits);
+    noteRetyped(row, retyped);
     return row;
   }
 

@@ -56,6 +56,13 @@ function found(native: unknown, value: Value | undefined): Found {
   return value === undefined ? { value: plain(native), misfit: bsonTypeOf(native) } : { value, misfit: null };
 }
 
+/** Whether a value that fits its column is written back as another BSON type: programs tell a double from a Decimal128. */
+export function comesBackRetyped(native: unknown, { type, list }: ColumnSpec): boolean {
+  if (type !== 'decimal' || native === null) return false;
+  const items: unknown[] = list && Array.isArray(native) ? native : [native];
+  return items.some((item) => item !== null && !(item instanceof Decimal128));
+}
+
 /** A canonical value as BSON; `problem` says in words why it cannot be one. Null stays null. */
 export function nativeValue(value: Value, column: ColumnSpec): { native: unknown } | { problem: string } {
   const problem = valueProblem(value, column);

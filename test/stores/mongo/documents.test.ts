@@ -11,7 +11,7 @@ import {
   type Document,
 } from 'mongodb';
 import t from 'tap';
-import { misfitsOf } from '../../../src/domain/misfits.ts';
+import { misfitsOf, retypedOf } from '../../../src/domain/misfits.ts';
 import { exactNumber } from '../../../src/domain/values.ts';
 import { mongoFor } from '../../harness/mongo.ts';
 import { failsWith } from '../../contracts/failing.ts';
@@ -31,6 +31,19 @@ if (server) {
     await orders.upsertMany([{ _id: id(1), total: 3.75, 'customer.name': 'Bea' }]);
     const total = Decimal128.fromString('3.75');
     t.same(await documents('orders'), [{ ...before, total, customer: { name: 'Bea', since } }]);
+  });
+
+  t.test('a number that would come back as a Decimal128 is told from one that is', async (t) => {
+    const { database, table } = await placeOn(server, t);
+    const orders = table('orders', { total: 'decimal', weight: 'float' });
+    await database.db.collection<Document>('orders').insertMany([
+      { _id: oid(1), total: 9.99, weight: 1.5 },
+      { _id: oid(2), total: Decimal128.fromString('9.99'), weight: 1.5 },
+      { _id: oid(3), total: null },
+    ]);
+    const rows = await orders.scan(null, 10);
+    t.same(rows.map(retypedOf), [[{ column: 'total', found: 'double', expected: 'decimal' }], [], []]);
+    t.same(rows.map(misfitsOf), [[], [], []]);
   });
 
   t.test('a null leaves a missing field missing, and takes the place of a value', async (t) => {
