@@ -1,11 +1,14 @@
 # The gateway alone: stores are given by URL. Node 24; 20 is supported until the next major version.
-FROM node:24-bookworm-slim AS dependencies
+# With a compiler: SQLite's driver is built where no binary of it can be fetched, from the headers that the image has.
+FROM node:24-bookworm AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY bin ./bin
 COPY prisma ./prisma
 COPY prisma.config.ts ./
-RUN npm ci --omit=dev --ignore-scripts && npm cache clean --force
+RUN npm ci --omit=dev --ignore-scripts \
+  && npm_config_nodedir=/usr/local npm rebuild better-sqlite3 \
+  && npm cache clean --force
 
 # What it is made of once it runs is JavaScript; the compiler stays behind.
 FROM node:24-bookworm-slim AS build
