@@ -85,7 +85,7 @@ CASES
 }
 
 # Exhaustive, without partial order reduction; a broken variant ends at its first error.
-search() { gcc -O2 -w -DSAFETY -DNOREDUCE -DMEMLIM=3000 -o pan pan.c && ./pan -m200000 -w24; }
+search() { gcc -O2 -w -DSAFETY -DNOREDUCE -DCOLLAPSE -DMEMLIM=6000 -o pan pan.c && ./pan -m200000 -w24; }
 
 # The property that the failed assertion is about: the word behind it in the model.
 property() {
