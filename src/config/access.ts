@@ -1,4 +1,13 @@
-import type { AuthSettings, KeySource, Roles } from '../domain/callers.ts';
+import {
+  NAMES_OF,
+  PERMISSIONS,
+  type AuthSettings,
+  type KeySource,
+  type NamedPermission,
+  type NamedRoles,
+  type Permission,
+  type Roles,
+} from '../domain/callers.ts';
 import type {
   AccessSettings,
   CorsSettings,
@@ -51,14 +60,24 @@ export function accessSettings(resource: ResourceInFile, auth: AuthInFile | unde
   return {
     tenant: resource.tenant ? { ...resource.tenant } : null,
     stamp: { ...standard.stamp, ...resource.stamp },
-    roles: rolesOf({ ...auth?.roles, ...resource.roles }),
-    anonymous: [...(resource.anonymous ?? standard.anonymous)],
+    roles: rolesOf(resource.roles, auth?.roles),
+    anonymous: permissionsOf(resource.anonymous ?? standard.anonymous),
     audit: resource.audit ?? standard.audit,
   };
 }
 
-function rolesOf(roles: Roles): Roles {
-  return Object.fromEntries(Object.entries(roles).map(([permission, names]) => [permission, [...names]]));
+/** Roles by permission, of the first place that names it. */
+function rolesOf(...places: (NamedRoles | undefined)[]): Roles {
+  const found = PERMISSIONS.flatMap((permission) => {
+    const named = places.flatMap((roles) => NAMES_OF[permission].map((name) => roles?.[name]));
+    const roles = named.find((names) => names !== undefined);
+    return roles ? [[permission, [...roles]]] : [];
+  });
+  return Object.fromEntries(found) as Roles;
+}
+
+function permissionsOf(named: readonly NamedPermission[]): Permission[] {
+  return PERMISSIONS.filter((permission) => NAMES_OF[permission].some((name) => named.includes(name)));
 }
 
 export function corsSettings(given: NonNullable<ConfigFile['server']>['cors']): CorsSettings | null {
@@ -71,6 +90,15 @@ export function corsSettings(given: NonNullable<ConfigFile['server']>['cors']): 
   };
 }
 
+/** What an operation does that is not safe, as far as its method tells. */
+const PERMISSION_OF: Readonly<Record<OperationInFile['method'], Permission>> = {
+  GET: 'read',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'update',
+  DELETE: 'delete',
+};
+
 /** An operation's sides and who may run it. */
 export function operationSettings(
   name: string,
@@ -81,8 +109,7 @@ export function operationSettings(
   const standard = DEFAULTS.operation;
   const { path, method } = operation;
   const safe = operation.safe ?? method === 'GET';
-  const permission = safe ? 'read' : method === 'DELETE' ? 'delete' : 'write';
-  const roles = operation.roles ?? auth?.roles?.[permission];
+  const roles = operation.roles ?? rolesOf(auth?.roles)[safe ? 'read' : PERMISSION_OF[method]];
   const compare = { ...standard.compare, ...operation.compare };
   return {
     name,

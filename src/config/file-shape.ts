@@ -1,4 +1,4 @@
-import type { Permission, Roles } from '../domain/callers.ts';
+import type { NamedPermission, NamedRoles } from '../domain/callers.ts';
 import type {
   ApiFailure,
   ApiSettings,
@@ -52,7 +52,7 @@ export interface AuthInFile {
   clockTolerance?: string;
   timeout?: string;
   claims?: { subject?: string; roles?: string[] };
-  roles?: Roles;
+  roles?: NamedRoles;
 }
 
 export interface ResilienceInFile {
@@ -186,8 +186,8 @@ export interface ResourceInFile {
   verify?: { start?: 'auto' | 'manual' };
   tenant?: { field: string; claim: string };
   stamp?: Record<string, string>;
-  roles?: Roles;
-  anonymous?: Permission[];
+  roles?: NamedRoles;
+  anonymous?: NamedPermission[];
   audit?: boolean;
   schemas?: MessageSchemas;
   batch?: { max?: number; bodyLimit?: string };

@@ -1,12 +1,25 @@
 /** Who asks, what he may do, and where his token says so. */
 
 /** What a caller may do with the records of a route; which verb needs which is a table of gateway/access.ts. */
-export type Permission = 'read' | 'write' | 'delete';
+export type Permission = 'read' | 'create' | 'update' | 'delete';
 
-export const PERMISSIONS = ['read', 'write', 'delete'] as const satisfies readonly Permission[];
+/** A permission as a file names it: `write` is to create and to update, where neither is named by itself. */
+export type NamedPermission = Permission | 'write';
+
+export const PERMISSIONS = ['read', 'create', 'update', 'delete'] as const satisfies readonly Permission[];
+
+/** The names of a permission, the most exact first. */
+export const NAMES_OF: Readonly<Record<Permission, readonly NamedPermission[]>> = {
+  read: ['read'],
+  create: ['create', 'write'],
+  update: ['update', 'write'],
+  delete: ['delete'],
+};
 
 /** Roles (or scopes) that have a permission, by permission; one that is not named is everybody's with a token. */
 export type Roles = Readonly<Partial<Record<Permission, readonly string[]>>>;
+
+export type NamedRoles = Readonly<Partial<Record<NamedPermission, readonly string[]>>>;
 
 /** The caller of one request. */
 export interface Caller {

@@ -11,9 +11,9 @@ import type { Verb } from './plan.ts';
 export const PERMISSION_OF: Readonly<Record<Verb, Permission>> = {
   list: 'read',
   detail: 'read',
-  create: 'write',
-  replace: 'write',
-  change: 'write',
+  create: 'create',
+  replace: 'update',
+  change: 'update',
   remove: 'delete',
 };
 

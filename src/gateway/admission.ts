@@ -53,7 +53,7 @@ const JUDGES: { readonly [Kind in Match['kind']]: Judge<Kind> } = {
     // A method that the path does not take is answered as such.
     return verb && decideAccess(PERMISSION_OF[verb], caller, resource.settings.access);
   },
-  batch: ({ resource }, _method, caller) => decideAccess('write', caller, resource.settings.access),
+  batch: ({ resource }, _method, caller) => decideAccess('create', caller, resource.settings.access),
   operation: ({ operation }, _method, caller) => decideRun(caller, operation),
   // Of the gateway itself; and what is the upstream's to judge.
   own: () => null,

@@ -9,7 +9,7 @@ const place = await startCallers(
     [/\n  logLevel:/, `\n  cors: { origins: ['https://app.example.com'], maxAge: 5m }$&`],
     [
       /(path: \/api\/services\n    mode: legacy\n)/,
-      '$1    roles: { read: [viewer, admin], write: [editor], delete: [admin] }\n',
+      '$1    roles: { read: [viewer, admin], write: [editor], create: [editor, intake], delete: [admin] }\n',
     ],
     [/(path: \/api\/clients\n    mode: legacy\n)/, '$1    anonymous: [read]\n'],
     [/(resources: \[clients, services, engagements\]\n)/, '$1    roles: [clerk]\n'],
@@ -21,9 +21,10 @@ const withRoles = async (...roles: string[]) => await place.as({ sub: 'ada', rea
 
 t.test('N5: each role may do what its permissions say, on every verb', async (t) => {
   const record = { code: 'a', name: 'one', price: 1 };
-  const [viewer, editor, admin, nobody] = [
+  const [viewer, editor, intake, admin, nobody] = [
     await withRoles('viewer'),
     await withRoles('editor'),
+    await withRoles('intake'),
     await withRoles('admin'),
     await withRoles(),
   ];
@@ -31,17 +32,18 @@ t.test('N5: each role may do what its permissions say, on every verb', async (t)
   t.equal(made.status, 201);
   const path = `/api/services/${made.body.data.id}`;
   const table = [
-    ['GET', '/api/services', undefined, [200, 403, 200, 403]],
-    ['GET', path, undefined, [200, 403, 200, 403]],
-    ['HEAD', path, undefined, [200, 403, 200, 403]],
-    ['POST', '/api/services', { ...record, code: 'b' }, [403, 201, 403, 403]],
-    ['PATCH', path, { name: 'two' }, [403, 200, 403, 403]],
-    ['PUT', path, record, [403, 200, 403, 403]],
-    ['DELETE', path, undefined, [403, 403, 200, 403]],
+    ['GET', '/api/services', undefined, [200, 403, 403, 200, 403]],
+    ['GET', path, undefined, [200, 403, 403, 200, 403]],
+    ['HEAD', path, undefined, [200, 403, 403, 200, 403]],
+    ['POST', '/api/services', { ...record, code: 'b' }, [403, 201, 409, 403, 403]],
+    ['PATCH', path, { name: 'two' }, [403, 200, 403, 403, 403]],
+    ['PUT', path, record, [403, 200, 403, 403, 403]],
+    ['DELETE', path, undefined, [403, 403, 403, 200, 403]],
   ] as const;
   for (const [method, at, body, wanted] of table) {
     const statuses: number[] = [];
-    for (const ask of [viewer, editor, admin, nobody]) statuses.push((await ask(method, at, body)).status);
+    for (const ask of [viewer, editor, intake, admin, nobody])
+      statuses.push((await ask(method, at, body)).status);
     t.same(statuses, wanted, `${method} ${at}`);
   }
   const scoped = await place.as({ sub: 'ada', scope: 'openid viewer' });

@@ -19,43 +19,52 @@ const known = (roles: string[], claims: Record<string, unknown> = {}): Caller =>
   claims,
   known: true,
 });
-const ROLES = { read: ['viewer', 'admin'], write: ['editor', 'admin'], delete: ['admin'] };
+const ROLES = {
+  read: ['viewer', 'admin'],
+  create: ['editor', 'admin'],
+  update: ['editor', 'admin'],
+  delete: ['admin'],
+};
 
 t.test('who may do what: roles by permission, and nobody without a token', (t) => {
-  const table: [string, Caller, AccessSettings['anonymous'], Record<Permission, string>][] = [
-    ['nobody', NOBODY, [], { read: 'token-missing', write: 'token-missing', delete: 'token-missing' }],
+  const table: [string, Caller, AccessSettings['anonymous'], Record<'read' | 'create' | 'delete', string>][] =
     [
-      'nobody, where reading is free',
-      NOBODY,
-      ['read'],
-      { read: '', write: 'token-missing', delete: 'token-missing' },
-    ],
-    ['no role', known([]), [], { read: 'not-permitted', write: 'not-permitted', delete: 'not-permitted' }],
-    [
-      'no role, where reading is free',
-      known([]),
-      ['read'],
-      { read: '', write: 'not-permitted', delete: 'not-permitted' },
-    ],
-    ['viewer', known(['viewer']), [], { read: '', write: 'not-permitted', delete: 'not-permitted' }],
-    ['editor', known(['editor']), [], { read: 'not-permitted', write: '', delete: 'not-permitted' }],
-    ['both', known(['editor', 'viewer']), [], { read: '', write: '', delete: 'not-permitted' }],
-    ['admin', known(['admin']), [], { read: '', write: '', delete: '' }],
-    [
-      'a name in another case',
-      known(['Admin']),
-      [],
-      { read: 'not-permitted', write: 'not-permitted', delete: 'not-permitted' },
-    ],
-  ];
+      ['nobody', NOBODY, [], { read: 'token-missing', create: 'token-missing', delete: 'token-missing' }],
+      [
+        'nobody, where reading is free',
+        NOBODY,
+        ['read'],
+        { read: '', create: 'token-missing', delete: 'token-missing' },
+      ],
+      ['no role', known([]), [], { read: 'not-permitted', create: 'not-permitted', delete: 'not-permitted' }],
+      [
+        'no role, where reading is free',
+        known([]),
+        ['read'],
+        { read: '', create: 'not-permitted', delete: 'not-permitted' },
+      ],
+      ['viewer', known(['viewer']), [], { read: '', create: 'not-permitted', delete: 'not-permitted' }],
+      ['editor', known(['editor']), [], { read: 'not-permitted', create: '', delete: 'not-permitted' }],
+      ['both', known(['editor', 'viewer']), [], { read: '', create: '', delete: 'not-permitted' }],
+      ['admin', known(['admin']), [], { read: '', create: '', delete: '' }],
+      [
+        'a name in another case',
+        known(['Admin']),
+        [],
+        { read: 'not-permitted', create: 'not-permitted', delete: 'not-permitted' },
+      ],
+    ];
   for (const [name, caller, anonymous, wanted] of table) {
     for (const [permission, code] of Object.entries(wanted)) {
       const refused = decideAccess(permission as Permission, caller, { roles: ROLES, anonymous });
       t.equal(refused?.code ?? '', code, `${name}: ${permission}`);
+      if (permission !== 'create') continue;
+      const toUpdate = decideAccess('update', caller, { roles: ROLES, anonymous });
+      t.equal(toUpdate?.code ?? '', code, `${name}: update`);
     }
   }
   t.equal(
-    decideAccess('write', known([]), { roles: {}, anonymous: [] }),
+    decideAccess('create', known([]), { roles: {}, anonymous: [] }),
     null,
     'without roles a token is enough',
   );
