@@ -10,7 +10,7 @@ export const LIST_HEADERS = {
     schema: { type: 'integer' },
   },
   'x-total-count-kind': {
-    description: 'Where an estimate was asked for: whether the number is one.',
+    description: 'Where an estimate was asked for, or the number is one: which it is.',
     schema: { enum: ['exact', 'estimate'] },
   },
   'x-next-cursor': {

@@ -65,7 +65,11 @@ const PAGINATION: Schema = {
     limit: { type: 'integer' },
     offset: { type: 'integer' },
     total: { type: 'integer' },
-    totalIsEstimate: { type: 'boolean', description: 'There where an estimate was asked for.' },
+    totalIsEstimate: {
+      type: 'boolean',
+      description:
+        'There where an estimate was asked for, and while records of both sides are brought back to legacy.',
+    },
     nextCursor: { type: ['string', 'null'] },
   },
 };

@@ -48,7 +48,9 @@ export async function readList(
     limit: request.limit,
     ...(request.offset === null ? {} : { offset: request.offset }),
     ...(total === null ? {} : { total: totalIsEstimate ? Math.max(total, seen) : total }),
-    ...(request.query.total === 'estimate' ? { totalIsEstimate: totalIsEstimate === true } : {}),
+    ...(request.query.total === 'estimate' || totalIsEstimate
+      ? { totalIsEstimate: totalIsEstimate === true }
+      : {}),
     nextCursor: records.length > request.limit && last ? request.cursorAfter(last) : null,
   };
   return { records: page, pagination, side: plan.from };

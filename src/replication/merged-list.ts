@@ -68,7 +68,7 @@ async function read(merge: Merge, query: ListQuery, total: Promise<Estimate> | n
   return {
     records,
     total: counted.count,
-    ...(query.total === 'estimate' ? { totalIsEstimate: !counted.exact } : {}),
+    ...(query.total === 'estimate' || !counted.exact ? { totalIsEstimate: !counted.exact } : {}),
   };
 }
 
