@@ -94,7 +94,7 @@ export function failureClaims(claim: Claim): void {
     async (t, context) => {
       const { proxy, counters } = await behindProxy(t, context, {
         timeout: SOON,
-        pool: { max: 1, wait: 100 },
+        pool: { max: 1, wait: 700 },
       });
       await proxy.blackhole();
       const sent = failsWith(t, 'outcome-unknown', counters.insert({ id: 7 }));

@@ -10,7 +10,8 @@ import { at, cuttingProxy, occupy, open } from './place.ts';
 t.test('an exhausted pool and an absent server are two different errors', async (t) => {
   const { url } = await createDatabase(t);
   const outside = open(t, url);
-  const small = open(t, url, { max: 1, wait: 50 });
+  // Long enough to connect on a busy machine, too: it is the same limit.
+  const small = open(t, url, { max: 1, wait: 2_000 });
   const { waiting, release } = await occupy(small, outside, 1);
   await t.rejects(small.query('SELECT 1'), {
     code: 'store-overloaded',
@@ -71,7 +72,7 @@ t.test('a statement whose answer does not come in time takes its connection with
   const { url } = await createDatabase(t);
   const outside = open(t, url);
   await outside.query('CREATE TABLE things (id int PRIMARY KEY); INSERT INTO things VALUES (1)');
-  const database = open(t, url, { max: 1, timeout: 200 });
+  const database = open(t, url, { max: 1, timeout: 1_000 });
   const pid = async () => (await database.query('SELECT pg_backend_pid() AS pid')).rows[0]?.pid;
   const before = await pid();
   await outside.transaction(async (sql) => {
