@@ -95,9 +95,7 @@ export class Coordinator {
       const situation = await readSituation(sql, state, MODES[state.mode].reads);
       const next = decideStep(state, situation);
       if (next.do === 'wait') return { state, waitsFor: next.for, next };
-      if (next.name === 'switch') {
-        await this.prepareNextPrimary(sql, state.resource, next.change.primary);
-      }
+      if (next.name === 'switch') await this.prepareNextPrimary(sql, state.resource, next.change.primary);
       const after = await stepResource(sql, state.resource, state.epoch, next.change);
       if (state.switchId) await this.remember(sql, state, state.switchId, next);
       return { state: after ?? state, waitsFor: null, next };

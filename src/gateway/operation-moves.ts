@@ -3,7 +3,7 @@ import { MODES } from '../domain/modes.ts';
 import type { Sql } from '../domain/sql.ts';
 import type { Key } from '../domain/words.ts';
 import { cannotMove, moveWithin } from '../replication/move.ts';
-import { refuseTaken } from '../replication/places.ts';
+import { overtaken, refuseTaken } from '../replication/places.ts';
 import { endMove, holdForCreate, takenOver } from '../state/moved.ts';
 import { isWithin, type Tenant } from './access.ts';
 import type { ResourceRuntime } from './runtime.ts';
@@ -53,8 +53,7 @@ export async function refuseTwin(
   if (key === null || !state || !MODES[state.mode].partial) return;
   const of = { resource: resource.name, generation: state.generation };
   // First, so that the look at legacy holds until this transaction ends.
-  if (!(await holdForCreate(sql, of)))
-    throw new BanyanError('switching', `${resource.name} was switched meanwhile; nothing was changed`);
+  if (!(await holdForCreate(sql, of))) throw overtaken(resource);
   const [refused] = (await refuseTaken(resource, of, [key], sql)).values();
   if (refused) throw refused;
 }

@@ -3,6 +3,7 @@ import { BanyanError, isBanyanError } from '../domain/errors.ts';
 import type { PublicRecord } from '../domain/values.ts';
 import type { Key, Side } from '../domain/words.ts';
 import { reach } from '../observability/failpoints.ts';
+import { overtaken } from '../replication/places.ts';
 import { drawsKeys } from '../replication/resource.ts';
 import { markLegacyWrite, nameMark } from '../state/journal.ts';
 import { ownRecord, tenantOf } from './access.ts';
@@ -168,14 +169,10 @@ async function writeNew(
     // M6: what was not there, or was, by the word of a generation that has ended, says nothing.
     const verdict = isBanyanError(error, 'not-found') || isBanyanError(error, 'duplicate');
     const now = runtime.routes.state(runtime.resource.name);
-    throw verdict && hasEnded(state, now) ? generationEnded(runtime) : error;
+    throw verdict && hasEnded(state, now) ? overtaken(runtime.resource) : error;
   });
   const key = runtime.resource.mapping.keyOf(record);
   if (plan.sync)
     runtime.syncer.wake(request.key === null || request.key === key ? [key] : [request.key, key]);
   return { record, side: place.side };
-}
-
-function generationEnded({ resource }: ResourceRuntime): BanyanError {
-  return new BanyanError('switching', `${resource.name} was switched meanwhile; nothing was changed`);
 }

@@ -115,7 +115,7 @@ function publicGroups(
 }
 
 function publicGroup(field: MappedField | undefined, by: Grouping['by'], side: Side, value: Value): Value {
-  if (by === 'value') return field?.codecs[side] ? field.codecs[side].fromSide(value) : value;
+  if (by === 'value') return shown(field, side, value);
   const day = value ?? field?.standard ?? null;
   return typeof day === 'string' ? day.slice(0, 10) : day;
 }

@@ -115,7 +115,6 @@ abstract class JoinedPlace implements WritePlace {
 }
 
 /**
-/**
  * M4: which of these keys a create in new may not have because legacy has such a record; new's own constraint knows its
  * records only. Nobody creates in legacy within a generation, so a look is enough.
  */
@@ -244,7 +243,8 @@ export class MergedPlace extends JoinedPlace {
   }
 }
 
-function overtaken({ name }: BoundResource): BanyanError {
+/** A write that was decided under a generation that is over. */
+export function overtaken({ name }: BoundResource): BanyanError {
   return new BanyanError(
     'switching',
     `${name} was switched while a record was being written; nothing was changed`,

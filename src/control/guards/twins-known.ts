@@ -11,7 +11,7 @@ export const twinsKnown: Guard = {
     const clears = `the way back of this resource is live: banyan switch ${resource.name} live`;
     if (await enteredSince(database, resource.name, { mode: 'live', since: 'merged' }))
       return {
-        reason: 'it was live since: what was deleted there may be in legacy still',
+        reason: 'it was live since: records came to legacy there that merged knows nothing of',
         clears,
         eta: null,
       };
